@@ -1,0 +1,29 @@
+"""What the chunker takes and gives."""
+
+import msgspec
+
+
+class ChunkParams(msgspec.Struct, frozen=True):
+    """How to cut: the largest chunk and the overlap of neighbours, in tokens of the embedding model.
+
+    `tokens_max` is at most 254: the model reads 256, two of which are its own marks.
+    """
+
+    tokens_max: int = 254
+    overlap_tokens: int = 32
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A passage: `text[char_start:char_end]` of the parsed text, exactly, in Unicode code points.
+
+    `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once.
+    `page_number` is the page of the first character, None for formats without pages. `section_header` is the path of
+    headings that hold the first character, joined by " > ", None outside of any.
+    """
+
+    ordinal: int
+    char_start: int
+    char_end: int
+    token_ids: list[int]
+    page_number: int | None = None
+    section_header: str | None = None

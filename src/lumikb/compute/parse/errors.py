@@ -1,0 +1,69 @@
+"""Why a document could not be read: a stable code and a sentence that says what to do."""
+
+from lumikb.kit.errors import LumiError
+
+
+class ParseError(LumiError):
+    """Root of the parse errors: the document, not the program, is the cause; parsing again gives the same result."""
+
+    code = "PARSE_FAILED"
+
+
+class EmptyFileError(ParseError):
+    """The file has no bytes."""
+
+    code = "EMPTY_FILE"
+
+
+class EncryptedError(ParseError):
+    """The file needs a password."""
+
+    code = "ENCRYPTED"
+
+
+class CorruptedError(ParseError):
+    """The file is truncated or damaged."""
+
+    code = "CORRUPTED"
+
+
+class MimeTypeMismatchError(ParseError):
+    """The content is not what the name says."""
+
+    code = "MIME_TYPE_MISMATCH"
+
+
+class UnsupportedFormatError(ParseError):
+    """No parser reads this kind of file."""
+
+    code = "UNSUPPORTED_FILE_TYPE"
+
+
+class NoTextError(ParseError):
+    """The file has pages but no text on them, as a scan has."""
+
+    code = "OCR_UNAVAILABLE"
+
+
+class TimeLimitError(ParseError):
+    """Parsing took longer than the bound on wall clock or processor time."""
+
+    code = "TIMED_OUT"
+
+
+class MemoryLimitError(ParseError):
+    """Parsing wanted more memory than the bound."""
+
+    code = "OUT_OF_MEMORY"
+
+
+class OutputLimitError(ParseError):
+    """The document's text is longer than the bound."""
+
+    code = "TOO_LARGE"
+
+
+class ParserDiedError(ParseError):
+    """The parser's process ended without an answer: the file crashed it."""
+
+    code = "PARSER_CRASHED"

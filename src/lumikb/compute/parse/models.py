@@ -1,0 +1,58 @@
+"""What a parser gives: one text and a map from every character to its page and heading.
+
+All offsets count Unicode code points of `text` (the index of a Python string), start included, end excluded.
+"""
+
+from bisect import bisect_right
+
+import msgspec
+
+
+class PageStart(msgspec.Struct, frozen=True, array_like=True):
+    """From character `start` on, text stands on page `number` (from 1), until the next entry."""
+
+    start: int
+    number: int
+
+
+class Heading(msgspec.Struct, frozen=True, array_like=True):
+    """A heading whose own title stands at `[start, end)`; `level` 1 is the highest, at most 6."""
+
+    start: int
+    end: int
+    level: int
+    title: str
+
+
+class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
+    """A document's text with its map.
+
+    `pages` is sorted by `start`, its first entry starts at 0; it is empty for formats without pages (Markdown, HTML,
+    text, CSV). `headings` is sorted by `start`. `page_count` is None for formats without pages. `title` and `metadata`
+    are what the file says of itself. `warnings` are codes such as `NO_TEXT`.
+    """
+
+    text: str
+    pages: list[PageStart] = []
+    headings: list[Heading] = []
+    page_count: int | None = None
+    title: str | None = None
+    metadata: dict[str, str] = {}
+    warnings: list[str] = []
+
+    def page_at(self, offset: int) -> int | None:
+        """The page number of the character at `offset`, None for formats without pages."""
+        at = bisect_right(self.pages, offset, key=lambda page: page.start)
+        return self.pages[at - 1].number if at else None
+
+    def heading_path_at(self, offset: int) -> list[str]:
+        """Titles of the headings that enclose the character at `offset`, outermost first.
+
+        A heading's own title belongs to it. A heading ends where the next one of the same or a higher rank starts.
+        """
+        path: list[Heading] = []
+        for heading in self.headings[: bisect_right(self.headings, offset, key=lambda heading: heading.start)]:
+            while path and path[-1].level >= heading.level:
+                path.pop()
+            path.append(heading)
+        return [heading.title for heading in path]

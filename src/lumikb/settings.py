@@ -1,0 +1,217 @@
+"""Every setting, typed and documented: the only reader of the environment.
+
+Order of precedence: environment (`LUMIKB_<NAME>`), then `lumikb.toml` (working directory, or `LUMIKB_CONFIG`), then the
+defaults below. Names of the source platforms are read as aliases, with a notice.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from lumikb.kit.errors import LumiError
+
+ALIASES = {
+    "PORT": "port",
+    "LISTEN_ADDR": "listen_addr",
+    "DATABASE_URL": "database_url",
+    "JWT_SECRET": "jwt_secret",
+    "CORS_ORIGINS": "cors_origins",
+    "ADMIN_EMAIL": "admin_email",
+    "ADMIN_PASSWORD": "admin_password",
+}
+
+
+class SettingError(LumiError):
+    """A setting has a value that cannot be used; the message names it, where it came from and what it may be."""
+
+    code = "INVALID_SETTING"
+
+
+def setting(
+    default: Any, help_text: str, *, low: float | None = None, high: float | None = None, secret: bool = False
+) -> Any:
+    """A field of `Settings` with its help, its inclusive bounds and whether it is masked when shown."""
+    return field(default=default, metadata={"help": help_text, "min": low, "max": high, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one process. Sizes in bytes, times in seconds, unless the name says otherwise."""
+
+    host: str = setting("127.0.0.1", "Address the HTTP server listens on.")
+    port: int = setting(8080, "Port of the HTTP server.", low=0, high=65535)
+    data_dir: Path = setting(Path("lumikb-data"), "Directory of everything LumiKB keeps on this machine.")
+    database_url: str = setting(
+        "",
+        "The record: empty for SQLite in the data directory, or `postgresql://user:password@host/name`.",
+        secret=True,
+    )
+    blob_url: str = setting("", "Original files: empty for the data directory, or `s3://bucket/prefix`.")
+    s3_endpoint: str = setting("", "Endpoint of an S3-compatible server; empty for AWS.")
+    s3_access_key_id: str = setting("", "S3 access key id.")
+    s3_secret_access_key: str = setting("", "S3 secret access key.", secret=True)
+    s3_region: str = setting("us-east-1", "S3 region.")
+    jwt_secret: str = setting(
+        "",
+        "Key that signs access tokens, at least 32 characters; empty: made once and kept in the data directory.",
+        secret=True,
+    )
+    token_life_seconds: int = setting(86_400, "Life of an access token.", low=60, high=31_536_000)
+    session_life_seconds: int = setting(
+        2_592_000,
+        "Life of a session, which a refresh token can prolong its access token within.",
+        low=60,
+        high=31_536_000,
+    )
+    admin_email: str = setting(
+        "", "E-mail address of the first administrator; with `admin_password`, replaces the one-time link."
+    )
+    admin_password: str = setting("", "Password of the first administrator, at least 8 characters.", secret=True)
+    cors_origins: str = setting(
+        "", "Origins that may call from a browser, separated by commas; empty: same origin only."
+    )
+    upload_bytes_max: int = setting(104_857_600, "Largest file that is accepted.", low=1, high=1 << 40)
+    request_bytes_max: int = setting(
+        10_485_760, "Largest request body that is not a file upload.", low=1024, high=1 << 30
+    )
+    answer_seconds_max: float = setting(60.0, "Bound on an answer that is not streamed.", low=1, high=3600)
+    heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
+    drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
+    ingest_workers: int = setting(2, "Documents that are processed at the same time by one process.", low=1, high=64)
+    parse_seconds_max: float = setting(
+        120.0, "Bound on the wall clock and processor time of parsing one document.", low=1, high=3600
+    )
+    parse_memory_bytes_max: int = setting(
+        2_147_483_648, "Bound on the address space of a parser's process.", low=1 << 28, high=1 << 40
+    )
+    parse_text_chars_max: int = setting(
+        50_000_000, "Longest text that is taken from one document, in characters.", low=1000, high=1 << 32
+    )
+    parse_documents_per_process: int = setting(
+        50, "Documents after which a parser's process is replaced.", low=1, high=100_000
+    )
+    ingest_attempts_max: int = setting(
+        3, "Tries that a document gets when something other than the document fails.", low=1, high=100
+    )
+    chunk_tokens: int = setting(254, "Largest chunk, in tokens of the embedding model.", low=16, high=254)
+    chunk_overlap: int = setting(32, "Overlap of neighbouring chunks, in tokens.", low=0, high=128)
+    embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)
+    embedding_engine: str = setting("auto", "Engine for bulk embedding: auto, openvino or onnx.")
+    search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
+    index_poll_seconds: float = setting(
+        1.0, "Time after which an idle follower looks at the change log.", low=0.05, high=60
+    )
+    undo_seconds: int = setting(30, "Time in which a delete can be undone.", low=0, high=86_400)
+    answer_passages: int = setting(10, "Passages that an answer may draw on.", low=1, high=50)
+    kb_create_level: int = setting(2, "Permission level from which a user may create knowledge bases.", low=1, high=3)
+    metrics_allow: str = setting(
+        "127.0.0.1,::1", "Client addresses that may read /metrics, separated by commas; `*` for all."
+    )
+    log_format: str = setting("console", "Log lines as `console` or `json`.")
+    log_level: str = setting("info", "Least severe level that is logged: debug, info, warning or error.")
+
+    @property
+    def database_path(self) -> Path:
+        """Where the embedded record lies."""
+        return self.data_dir / "lumikb.sqlite3"
+
+
+def _convert(name: str, kind: type, raw: Any, origin: str) -> Any:
+    try:
+        if kind is bool:
+            if str(raw).lower() not in {"1", "0", "true", "false", "yes", "no"}:
+                raise ValueError
+            return str(raw).lower() in {"1", "true", "yes"}
+        return kind(raw)
+    except (TypeError, ValueError) as exc:
+        raise SettingError(f"{name} from {origin}: {raw!r} is not a valid {kind.__name__}") from exc
+
+
+def _check_bounds(name: str, value: Any, low: float | None, high: float | None, origin: str) -> None:
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise SettingError(f"{name} from {origin}: {value} must lie between {low:g} and {high:g}")
+
+
+def normalise_database_url(url: str) -> str:
+    """One spelling for PostgreSQL URLs: `postgres://`, `+asyncpg` and an `ssl=` parameter become psycopg's."""
+    url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg://", url)
+    return re.sub(r"([?&])ssl=", r"\1sslmode=", url)
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """Settings with the origin of each value (`environment`, `file` or `default`) and notices for the operator."""
+
+    settings: Settings
+    origins: dict[str, str]
+    notices: list[str]
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> LoadedSettings:
+    """Read the environment and `lumikb.toml`; `overrides` (command-line options) win. Raises `SettingError`."""
+    environ = os.environ if environ is None else environ
+    raw, origins, notices = _raw_values(environ)
+    for name, value in overrides.items():
+        if value is not None:
+            raw[name], origins[name] = value, "command line"
+    known = {item.name: item for item in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        item = known[name]
+        converted = _convert(name, _kind(item.default), value, origins[name])
+        _check_bounds(name, converted, item.metadata["min"], item.metadata["max"], origins[name])
+        values[name] = converted
+    if values.get("database_url"):
+        values["database_url"] = normalise_database_url(values["database_url"])
+    settings = Settings(**values)
+    _check_secrets(settings)
+    return LoadedSettings(settings, {name: origins.get(name, "default") for name in known}, notices)
+
+
+def _kind(default: object) -> type:
+    return Path if isinstance(default, Path) else type(default)
+
+
+def _raw_values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    known = {item.name for item in fields(Settings)}
+    raw: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    notices: list[str] = []
+    path = Path(environ.get("LUMIKB_CONFIG", "lumikb.toml"))
+    if path.is_file():
+        for name, value in tomllib.loads(path.read_text()).items():
+            if name not in known:
+                raise SettingError(f"{name} in {path.name} is not a setting")
+            raw[name], origins[name] = value, path.name
+    elif "LUMIKB_CONFIG" in environ:
+        raise SettingError(f"LUMIKB_CONFIG names {path}, which is not a file")
+    for alias, name in ALIASES.items():
+        if alias not in environ or f"LUMIKB_{name.upper()}" in environ:
+            continue
+        value = environ[alias]
+        if name == "listen_addr":
+            host, _, port = value.rpartition(":")
+            raw["port"], origins["port"] = port, alias
+            if host:
+                raw["host"], origins["host"] = host, alias
+        else:
+            raw[name], origins[name] = value, alias
+        notices.append(f"{alias} is read as LUMIKB_{name.upper()}; please use the new name")
+    for name in known:
+        variable = f"LUMIKB_{name.upper()}"
+        if variable in environ:
+            raw[name], origins[name] = environ[variable], variable
+    return raw, origins, notices
+
+
+def _check_secrets(settings: Settings) -> None:
+    if settings.jwt_secret and len(settings.jwt_secret) < 32:
+        raise SettingError("jwt_secret must have at least 32 characters")
+    if settings.admin_password and len(settings.admin_password) < 8:
+        raise SettingError("admin_password must have at least 8 characters")
+    if bool(settings.admin_email) != bool(settings.admin_password):
+        raise SettingError("admin_email and admin_password are set together or not at all")
