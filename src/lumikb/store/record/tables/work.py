@@ -1,0 +1,52 @@
+"""Jobs, the outbox, and the heartbeats of the processes that work on jobs."""
+
+from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+
+from lumikb.store.record.tables.base import metadata
+from lumikb.store.record.types import BigKey, Id, Json, UtcDateTime
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("type", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),  # smaller is sooner
+    Column("progress", Float(), nullable=False),  # percent
+    Column("message", String(255)),
+    Column("attempts", Integer, nullable=False),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("kb_id", Id),
+    Column("document_id", Id),
+    Column("payload", Json, nullable=False),
+    Column("created_by", Id, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("dispatched_at", UtcDateTime),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index(None, "dispatched_at", "not_before"),
+    Index(None, "document_id"),
+    Index(None, "status", "created_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigKey, primary_key=True, autoincrement=True),
+    Column("topic", String(64), nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    Index(None, "delivered_at"),
+    sqlite_autoincrement=True,
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("executor_id", String(64), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)

