@@ -1,0 +1,112 @@
+"""The dispatcher: hands jobs of the record to the engine, and takes over the work of processes that died."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from lumikb.kit.errors import LumiError
+from lumikb.store.jobs import repository
+from lumikb.store.jobs.engine import JobEngine
+from lumikb.store.record.engine import Record
+
+BATCH = 200
+IDLE_SECONDS = 1.0
+HEARTBEAT_SECONDS = 5.0
+DEAD_AFTER = timedelta(seconds=20)
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """A background thread; woken by the commit of a job, and at least once a second.
+
+    `alone` says that no other process can work on this record (an embedded profile, whose data directory is locked):
+    then the work of every other executor is taken over at once instead of after `DEAD_AFTER`.
+    """
+
+    def __init__(self, record: Record, engine: JobEngine, *, alone: bool) -> None:
+        self._record = record
+        self._engine = engine
+        self._alone = alone
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._orphans: set[str] = set()
+        self._thread = threading.Thread(target=self._loop, name="dispatcher", daemon=True)
+
+    def open(self) -> None:
+        """Take over what others left, then start the thread."""
+        if self._alone:
+            self._record.write(lambda unit: repository.forget_executors(unit, timedelta()))
+        self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))
+        self.take_over()
+        self._record.listen(repository.TOPIC, self._wake.set)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop handing over jobs."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+
+    def dispatch(self) -> int:
+        """Hand over what is due; gives how many jobs that were."""
+        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, BATCH))
+        for job in due:
+            self._engine.enqueue(job)
+        if due:
+            # A crash before this line hands the same jobs over again, which the engine ignores.
+            self._record.write(lambda unit: repository.mark_dispatched(unit, [job.id for job in due]))
+        return len(due)
+
+    def take_over(self) -> None:
+        """Resume work whose executor is dead, and work that says it is ours but has not been here for two rounds.
+
+        A connection that is reset while the engine claims a workflow leaves the latter kind.
+        """
+        alive = self._record.read(lambda connection: repository.live_executors(connection, DEAD_AFTER))
+        ours, active = self._engine.executor_id, self._engine.active()
+        pending = self._engine.pending()
+        dead = {job for job, executor in pending.items() if executor not in alive | {ours}}
+        absent = {job for job, executor in pending.items() if executor == ours and job not in active}
+        lost = dead | (absent & self._orphans)
+        self._orphans = absent - lost
+        if lost:
+            log.warning("jobs taken over", count=len(lost))
+            self._engine.resume(sorted(lost))
+
+    def _loop(self) -> None:
+        sweep = _Every(HEARTBEAT_SECONDS, self._sweep)
+        while not self._stop.is_set():
+            try:
+                sweep.tick(IDLE_SECONDS)
+                full = self.dispatch() == BATCH
+            except LumiError as error:
+                log.error("dispatcher waits", reason=error.message)
+                full = False
+            except Exception:
+                log.exception("dispatcher failed")
+                full = False
+            if not full:
+                self._wake.wait(IDLE_SECONDS)
+                self._wake.clear()
+
+    def _sweep(self) -> None:
+        self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))
+        self.take_over()
+
+
+class _Every:
+    """Calls something about every `seconds`, measured in ticks of a loop."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._call = call
+        self._passed = 0.0
+
+    def tick(self, seconds: float) -> None:
+        self._passed += seconds
+        if self._passed >= self._seconds:
+            self._passed = 0.0
+            self._call()

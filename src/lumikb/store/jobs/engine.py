@@ -1,0 +1,191 @@
+"""The job engine: DBOS workflows behind the jobs table.
+
+A job of the record becomes a workflow under the job's id, so starting it twice is starting it once. Workflows of a
+process that died stay pending; the dispatcher's watchdog resumes them here. DBOS keeps its own store: an SQLite file
+beside the record's (never the same one), or a schema of its own in the record's PostgreSQL.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, StepOptions
+from dbos import error as dbos_error
+
+from lumikb.kit.errors import LumiError, UnavailableError
+from lumikb.kit.ids import new_id
+from lumikb.store.jobs import repository
+from lumikb.store.jobs.errors import JobCancelledError
+from lumikb.store.jobs.models import Job, JobHandler, JobStatus
+from lumikb.store.record.engine import Record, UnitOfWork
+
+Result = TypeVar("Result")
+
+QUEUE = "jobs"
+# DBOS polls its queue and has no public way to be woken: half a second costs about 1 % of a core when idle.
+QUEUE_POLL_SECONDS = 0.5
+# DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
+WORKFLOW_VERSION = "1"
+STEP_RETRY_SECONDS = 1.0
+STEP_RETRY_FACTOR = 4.0
+
+log = structlog.get_logger(__name__)
+
+
+class InterruptedJob(BaseException):
+    """The process is shutting down. DBOS records no outcome for it, so the workflow stays pending and is resumed."""
+
+
+class DbosSteps:
+    """`Steps` on DBOS, for use inside a workflow. Once `closing` is set no step begins, and none records an error."""
+
+    def __init__(self, attempts_max: int, closing: threading.Event) -> None:
+        self._attempts_max = attempts_max
+        self._closing = closing
+
+    def run(self, name: str, step: Callable[..., Result], *args: Any) -> Result:
+        """See `Steps.run`."""
+        options: StepOptions = {
+            "name": name,
+            "retries_allowed": self._attempts_max > 1,
+            "max_attempts": self._attempts_max,
+            "interval_seconds": STEP_RETRY_SECONDS,
+            "backoff_rate": STEP_RETRY_FACTOR,
+            "should_retry": _is_transient,
+        }
+        return DBOS.run_step(options, self._guarded, step, *args)
+
+    def _guarded(self, step: Callable[..., Result], *args: Any) -> Result:
+        if self._closing.is_set():
+            raise InterruptedJob
+        try:
+            return step(*args)
+        except Exception:
+            if self._closing.is_set():  # the shutdown is the cause: pools and connections go away under the step
+                raise InterruptedJob from None
+            raise
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, UnavailableError)
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Code and sentence for a user; the cause itself is in the log."""
+    if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded):
+        error = error.errors[-1]
+    if isinstance(error, LumiError):
+        return error.stable_code, error.message
+    return (
+        "INTERNAL_ERROR",
+        "Something went wrong inside LumiKB. Retry; if it fails again, the server's log has the cause.",
+    )
+
+
+class JobEngine:
+    """Runs the handlers of jobs, `concurrency` at a time in this process, most urgent first.
+
+    One engine a process: DBOS keeps its registry in the process.
+    """
+
+    def __init__(
+        self, record: Record, store_url: str, handlers: Mapping[str, JobHandler], *, concurrency: int, attempts_max: int
+    ) -> None:
+        self._record = record
+        self._store_url = store_url
+        self._handlers = handlers
+        self._concurrency = concurrency
+        self._attempts_max = attempts_max
+        self.closing = threading.Event()
+        self._steps = DbosSteps(attempts_max, self.closing)
+        self._active: set[str] = set()
+        self._active_lock = threading.Lock()
+        self.executor_id = f"{os.getpid()}-{new_id()[-12:]}"
+
+    def open(self) -> None:
+        """Start the engine; it takes up enqueued work at once, and pending work of others only by `resume`."""
+        config: DBOSConfig = {
+            "name": "lumikb",
+            "system_database_url": self._store_url,
+            "sys_db_pool_size": 2,
+            "executor_id": self.executor_id,
+            "application_version": WORKFLOW_VERSION,
+            "console_log_level": "ERROR",
+            "max_executor_threads": self._concurrency + 4,
+        }
+        DBOS(config=config)
+        self._workflow = DBOS.workflow(name="job")(self._run)
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=QUEUE_POLL_SECONDS,
+            on_conflict="always_update",
+        )
+
+    def close(self, drain_seconds: int) -> None:
+        """Stop; what does not end in time is interrupted and resumes at the next start."""
+        self.closing.set()
+        interrupted = self.active()
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=drain_seconds if interrupted else 0)
+        if interrupted:
+            self._record.write(lambda unit: repository.uncount_attempts(unit, sorted(interrupted)))
+
+    def enqueue(self, job: Job) -> None:
+        """Hand a job to the queue; does nothing when it has been handed over before."""
+        with SetWorkflowID(job.id), SetEnqueueOptions(priority=max(1, job.priority)):
+            DBOS.enqueue_workflow(QUEUE, self._workflow, job.id)
+
+    def pending(self) -> dict[str, str]:
+        """Workflows that some executor has begun and not ended: job id -> executor id."""
+        found = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {status.workflow_id: status.executor_id or "" for status in found}
+
+    def resume(self, job_ids: Iterable[str]) -> None:
+        """Put workflows whose executor died back on the queue; ended steps are not run again."""
+        DBOS.resume_workflows(list(job_ids), queue_name=QUEUE)
+
+    def active(self) -> set[str]:
+        """Jobs that run in this process now."""
+        with self._active_lock:
+            return set(self._active)
+
+    def _run(self, job_id: str) -> None:
+        with self._active_lock:
+            self._active.add(job_id)
+        try:
+            self._attempt(job_id)
+        finally:
+            with self._active_lock:
+                self._active.discard(job_id)
+
+    def _attempt(self, job_id: str) -> None:
+        job = self._record.write(lambda unit: repository.begin_attempt(unit, job_id))
+        if job is None:
+            return
+        if job.attempts > self._attempts_max:
+            message = f"Processing ended without an answer {job.attempts - 1} times. It was given up."
+            self._end(job, JobStatus.PARKED, "GAVE_UP", message)
+            return
+        try:
+            self._handlers[job.type].run(job, self._steps)
+        except JobCancelledError:
+            self._record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.CANCELLED))
+        except Exception as error:
+            if self.closing.is_set():
+                raise InterruptedJob from None
+            if not isinstance(error, LumiError):
+                log.exception("job failed", job_id=job_id, job_type=job.type)
+            self._end(job, JobStatus.FAILED, *_reason(error))
+        else:
+            self._record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.COMPLETED))
+
+    def _end(self, job: Job, status: JobStatus, code: str, message: str) -> None:
+        def end(unit: UnitOfWork) -> None:
+            self._handlers[job.type].fail(unit, job, code, message)
+            repository.end_job(unit, job.id, status, code, message)
+
+        log.warning("job ended", job_id=job.id, job_type=job.type, status=str(status), code=code, message=message)
+        self._record.write(end)

@@ -1,0 +1,227 @@
+"""The jobs table: jobs are created in the request's transaction, and followed from then on."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from lumikb.kit import clock
+from lumikb.kit.ids import new_id
+from lumikb.kit.pages import Page, PageRequest
+from lumikb.store.jobs.errors import JobNotFoundError
+from lumikb.store.jobs.models import OPEN, PRIORITY_INTERACTIVE, Job, JobStatus
+from lumikb.store.record.engine import UnitOfWork
+from lumikb.store.record.rows import as_dict
+from lumikb.store.record.tables.work import heartbeats, jobs
+
+TOPIC = "jobs"
+
+_COLUMNS = [
+    jobs.c[name]
+    for name in (
+        "id",
+        "type",
+        "status",
+        "priority",
+        "progress",
+        "message",
+        "attempts",
+        "error_code",
+        "error_message",
+        "kb_id",
+        "document_id",
+        "payload",
+        "created_by",
+        "created_at",
+        "updated_at",
+        "started_at",
+        "finished_at",
+    )
+]
+
+
+def create_job(
+    unit: UnitOfWork,
+    job_type: str,
+    *,
+    created_by: str,
+    kb_id: str | None = None,
+    document_id: str | None = None,
+    priority: int = PRIORITY_INTERACTIVE,
+    payload: dict[str, Any] | None = None,
+    not_before: datetime | None = None,
+) -> str:
+    """Enqueue a job in the caller's unit of work; the dispatcher is woken by its commit. Gives the job's id."""
+    job_id, moment = new_id(), clock.now()
+    unit.connection.execute(
+        insert(jobs).values(
+            id=job_id,
+            type=job_type,
+            status=JobStatus.QUEUED,
+            priority=priority,
+            progress=0.0,
+            attempts=0,
+            kb_id=kb_id,
+            document_id=document_id,
+            payload=payload or {},
+            created_by=created_by,
+            created_at=moment,
+            updated_at=moment,
+            not_before=not_before,
+        )
+    )
+    unit.notify(TOPIC)
+    return job_id
+
+
+def find_job(connection: Connection, job_id: str) -> Job | None:
+    """The job, or None."""
+    row = connection.execute(select(*_COLUMNS).where(jobs.c.id == job_id)).first()
+    return None if row is None else _job(row)
+
+
+def get_job(connection: Connection, job_id: str) -> Job:
+    """The job; raises `JobNotFoundError`."""
+    job = find_job(connection, job_id)
+    if job is None:
+        raise JobNotFoundError("There is no such job.")
+    return job
+
+
+def latest_job_ids(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
+    """The newest job of each document that has one."""
+    rows = connection.execute(
+        select(jobs.c.document_id, func.max(jobs.c.id))
+        .where(jobs.c.document_id.in_(document_ids))
+        .group_by(jobs.c.document_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def list_jobs(
+    connection: Connection,
+    page: PageRequest,
+    *,
+    job_type: str | None = None,
+    status: str | None = None,
+    kb_id: str | None = None,
+    created_by: str | None = None,
+) -> Page[Job]:
+    """Jobs, newest first; `created_by` None means everybody's."""
+    wanted = {jobs.c.type: job_type, jobs.c.status: status, jobs.c.kb_id: kb_id, jobs.c.created_by: created_by}
+    conditions: list[ColumnElement[bool]] = [column == value for column, value in wanted.items() if value is not None]
+    total = connection.execute(select(func.count()).select_from(jobs).where(*conditions)).scalar_one()
+    rows = connection.execute(
+        select(*_COLUMNS).where(*conditions).order_by(jobs.c.id.desc()).limit(page.limit).offset(page.offset)
+    )
+    return Page([_job(row) for row in rows], total, page)
+
+
+def count_open_jobs(connection: Connection) -> dict[str, int]:
+    """How many jobs are queued and processing."""
+    rows = connection.execute(
+        select(jobs.c.status, func.count()).where(jobs.c.status.in_(OPEN)).group_by(jobs.c.status)
+    )
+    return dict.fromkeys(OPEN, 0) | {row[0]: row[1] for row in rows}
+
+
+def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
+    """Queued jobs that are due and that the engine may not know yet, most urgent first."""
+    due = jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now())
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(jobs.c.dispatched_at.is_(None), jobs.c.status == JobStatus.QUEUED, due)
+        .order_by(jobs.c.priority, jobs.c.id)
+        .limit(limit)
+    )
+    return [_job(row) for row in rows]
+
+
+def mark_dispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
+    """Note that the engine has these jobs."""
+    unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=clock.now()))
+
+
+def begin_attempt(unit: UnitOfWork, job_id: str) -> Job | None:
+    """Count an attempt and mark the job as processing; None when the job is gone or has ended."""
+    moment = clock.now()
+    changed = unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
+        .values(
+            status=JobStatus.PROCESSING,
+            attempts=jobs.c.attempts + 1,
+            started_at=func.coalesce(jobs.c.started_at, moment),
+            updated_at=moment,
+        )
+    )
+    return get_job(unit.connection, job_id) if changed.rowcount else None
+
+
+def uncount_attempts(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
+    """Take back the attempt of jobs that an orderly shutdown interrupted."""
+    unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(job_ids), jobs.c.status == JobStatus.PROCESSING)
+        .values(attempts=jobs.c.attempts - 1)
+    )
+
+
+def record_progress(unit: UnitOfWork, job_id: str, progress: float, message: str) -> None:
+    """Set progress in percent and the step's name; progress never goes back."""
+    unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.progress <= progress)
+        .values(progress=progress, message=message, updated_at=clock.now())
+    )
+
+
+def end_job(
+    unit: UnitOfWork, job_id: str, status: JobStatus, code: str | None = None, message: str | None = None
+) -> None:
+    """End an open job; one that has ended stays as it is."""
+    moment = clock.now()
+    values: dict[str, Any] = {"status": status, "updated_at": moment, "finished_at": moment}
+    if status is JobStatus.COMPLETED:
+        values["progress"] = 100.0
+    else:
+        values |= {"error_code": code, "error_message": message}
+    unit.connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(**values))
+
+
+def cancel_document_jobs(unit: UnitOfWork, document_id: str) -> None:
+    """End what is open for a document that is going away."""
+    moment = clock.now()
+    unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.document_id == document_id, jobs.c.status.in_(OPEN))
+        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment)
+    )
+
+
+def beat(unit: UnitOfWork, executor_id: str) -> None:
+    """Say that this executor is alive."""
+    moment = clock.now()
+    found = unit.connection.execute(
+        update(heartbeats).where(heartbeats.c.executor_id == executor_id).values(seen_at=moment)
+    )
+    if not found.rowcount:
+        unit.connection.execute(insert(heartbeats).values(executor_id=executor_id, seen_at=moment))
+
+
+def live_executors(connection: Connection, within: timedelta) -> set[str]:
+    """Executors heard of within the time."""
+    rows = connection.execute(select(heartbeats.c.executor_id).where(heartbeats.c.seen_at >= clock.now() - within))
+    return set(rows.scalars())
+
+
+def forget_executors(unit: UnitOfWork, silent_for: timedelta) -> None:
+    """Drop the heartbeats of executors that have been silent for so long."""
+    unit.connection.execute(delete(heartbeats).where(heartbeats.c.seen_at < clock.now() - silent_for))
+
+
+def _job(row: Row[Any]) -> Job:
+    values = as_dict(row)
+    values["status"] = JobStatus(row.status)
+    return Job(**values)
