@@ -1,6 +1,7 @@
 """The record: one object that gives read transactions and units of work, on SQLite and on PostgreSQL."""
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,11 +111,13 @@ class Record:
 
     async def read_async(self, work: Callable[[Connection], Result]) -> Result:
         """`read`, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._read_pool, self.read, work)
+        run = contextvars.copy_context().run  # so that log lines and audit rows know the request
+        return await asyncio.get_running_loop().run_in_executor(self._read_pool, run, self.read, work)
 
     async def write_async(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """`write`, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._write_pool, self.write, work)
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._write_pool, run, self.write, work)
 
     def check(self) -> None:
         """Raise `RecordUnavailableError` unless the database answers."""

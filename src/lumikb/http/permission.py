@@ -1,0 +1,24 @@
+"""Permission marks: what a route asks of its caller. A route without a mark is refused at start-up and at run time."""
+
+from enum import StrEnum
+from typing import Any
+
+MARK = "permission"
+
+
+class Permission(StrEnum):
+    """What a caller needs. The KB_* ones are decided again for the knowledge base that the request touches."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed_in"
+    KB_CREATE = "kb.create"
+    KB_READ = "kb.read"
+    KB_WRITE = "kb.write"
+    KB_GENERATE = "kb.generate"
+    KB_ADMIN = "kb.admin"
+    OPERATE = "operate"
+
+
+def requires(permission: Permission) -> dict[str, Any]:
+    """The `opt` of a route handler."""
+    return {MARK: permission}
