@@ -111,13 +111,13 @@ class Record:
 
     async def read_async(self, work: Callable[[Connection], Result]) -> Result:
         """`read`, off the event loop."""
-        run = contextvars.copy_context().run  # so that log lines and audit rows know the request
-        return await asyncio.get_running_loop().run_in_executor(self._read_pool, run, self.read, work)
+        context = contextvars.copy_context()  # so that log lines and audit rows know the request
+        return await asyncio.get_running_loop().run_in_executor(self._read_pool, lambda: context.run(self.read, work))
 
     async def write_async(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """`write`, off the event loop."""
-        run = contextvars.copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(self._write_pool, run, self.write, work)
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._write_pool, lambda: context.run(self.write, work))
 
     def check(self) -> None:
         """Raise `RecordUnavailableError` unless the database answers."""

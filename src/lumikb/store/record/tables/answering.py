@@ -32,14 +32,6 @@ messages = Table(
     UniqueConstraint("conversation_id", "ordinal"),
 )
 
-cited_versions = Table(
-    "cited_versions",
-    metadata,
-    Column("message_id", Id, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
-    Column("version_id", Id, primary_key=True),
-    Index(None, "version_id"),
-)
-
 runs = Table(
     "runs",
     metadata,

@@ -38,6 +38,7 @@ documents = Table(
     Column("retry_count", Integer, nullable=False),
     Column("latest_version_id", Id, nullable=False),
     Column("current_chunk_set_id", Id),  # what readers see; NULL until the first version is ready
+    Column("job_id", Id),  # the newest job that worked on it
     Column("metadata", Json, nullable=False),
     Column("document_date", UtcDateTime),  # the document's own date
     Column("allowed_group_ids", Json),

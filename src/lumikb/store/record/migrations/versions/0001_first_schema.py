@@ -212,6 +212,7 @@ def upgrade() -> None:
         sa.Column("retry_count", sa.Integer(), nullable=False),
         sa.Column("latest_version_id", types.Id, nullable=False),
         sa.Column("current_chunk_set_id", types.Id, nullable=True),
+        sa.Column("job_id", types.Id, nullable=True),
         sa.Column("metadata", types.Json, nullable=False),
         sa.Column("document_date", types.UtcDateTime(), nullable=True),
         sa.Column("allowed_group_ids", types.Json, nullable=True),
@@ -251,16 +252,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_events_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "seq", name=op.f("pk_run_events")),
     )
-    op.create_table(
-        "cited_versions",
-        sa.Column("message_id", types.Id, nullable=False),
-        sa.Column("version_id", types.Id, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name=op.f("fk_cited_versions_message_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("message_id", "version_id", name=op.f("pk_cited_versions")),
-    )
-    op.create_index(op.f("ix_cited_versions_version_id"), "cited_versions", ["version_id"], unique=False)
     op.create_table(
         "document_tags",
         sa.Column("document_id", types.Id, nullable=False),
@@ -348,8 +339,6 @@ def downgrade() -> None:
     op.drop_table("document_versions")
     op.drop_index(op.f("ix_document_tags_tag"), table_name="document_tags")
     op.drop_table("document_tags")
-    op.drop_index(op.f("ix_cited_versions_version_id"), table_name="cited_versions")
-    op.drop_table("cited_versions")
     op.drop_table("run_events")
     op.drop_table("messages")
     op.drop_index(op.f("ix_documents_kb_id_name"), table_name="documents")

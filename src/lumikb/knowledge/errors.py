@@ -1,0 +1,61 @@
+"""What can go wrong with knowledge bases and documents."""
+
+from lumikb.kit.errors import (
+    ConflictError,
+    MalformedRequestError,
+    NotFoundError,
+    UnavailableError,
+    UnsupportedTypeError,
+)
+
+
+class KbNotFoundError(NotFoundError):
+    """No such knowledge base, or not the caller's to see."""
+
+    code = "KB_NOT_FOUND"
+
+
+class KbNameTakenError(ConflictError):
+    """Another knowledge base has this name."""
+
+    code = "KB_NAME_TAKEN"
+
+
+class DocumentNotFoundError(NotFoundError):
+    """No such document, or not the caller's to see."""
+
+    code = "DOCUMENT_NOT_FOUND"
+
+
+class ChunkNotFoundError(NotFoundError):
+    """No such chunk, or not the caller's to see."""
+
+    code = "CHUNK_NOT_FOUND"
+
+
+class DocumentNotReadyError(ConflictError):
+    """The document has no text yet."""
+
+    code = "DOCUMENT_NOT_READY"
+
+
+class NotRetryableError(ConflictError):
+    """Only a failed document can be tried again."""
+
+    code = "NOT_RETRYABLE"
+
+
+class RefusedFileError(MalformedRequestError):
+    """The file cannot be accepted: empty, or not what its name says."""
+
+    code = "FILE_REFUSED"
+
+
+class RefusedTypeError(UnsupportedTypeError):
+    """No parser reads this kind of file."""
+
+
+class UploadLostError(UnavailableError):
+    """The bytes were erased between upload and acceptance, as the last document that held them was purged."""
+
+    code = "UPLOAD_LOST"

@@ -1,0 +1,259 @@
+"""The durable work behind documents: ingestion and erasure."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lumikb.audit.repository import append_event
+from lumikb.compute.chunk.chunker import chunk_text
+from lumikb.compute.chunk.models import Chunk, ChunkParams
+from lumikb.compute.embed.load import Models
+from lumikb.kit.ids import new_id
+from lumikb.knowledge import derived, repository
+from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
+from lumikb.store.blobs.port import BlobStore
+from lumikb.store.jobs.errors import JobCancelledError
+from lumikb.store.jobs.models import Job, Steps
+from lumikb.store.jobs.repository import record_progress
+from lumikb.store.record.changes import append_change
+from lumikb.store.record.engine import Record, UnitOfWork
+from lumikb.store.record.outbox import append_outbox
+from lumikb.store.workers.parser_pool import ParserPool
+
+# Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
+EMBED_BATCH = 64
+
+
+class IngestHandler:
+    """`document.ingest`: parse, chunk, embed, then store all of it in one unit of work that makes it readable.
+
+    Until then the document's former chunk set answers. The chunk set has the job's id, so a repeated step finds it.
+    `models` loads on first use; `stopping` says that the process is going down.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        blobs: BlobStore,
+        parser: ParserPool,
+        models: Callable[[], Models],
+        params: ChunkParams,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._record = record
+        self._blobs = blobs
+        self._parser = parser
+        self._models = models
+        self._params = params
+        self._stopping = stopping
+
+    def run(self, job: Job, steps: Steps) -> None:
+        """See `JobHandler.run`."""
+        temporary: list[str] = []
+        try:
+            parsed_key = steps.run("parse", self._parse, job)
+            chunks_key = steps.run("chunk", self._chunk, job, parsed_key)
+            temporary.append(chunks_key)
+            vectors_key = steps.run("embed", self._embed, job, chunks_key)
+            temporary.append(vectors_key)
+            steps.run("store", self._store, job, parsed_key, chunks_key, vectors_key)
+        finally:
+            if not self._stopping():  # an interrupted job goes on from here later
+                for key in temporary:
+                    self._blobs.delete(key)
+
+    def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
+        """See `JobHandler.fail`: a document that was readable before stays so."""
+        document = repository.find_document(unit.connection, job.document_id or "")
+        if document is None:
+            return
+        status = DocumentStatus.FAILED if document.current_chunk_set_id is None else DocumentStatus.READY
+        repository.update_document(
+            unit, document.id, status=status, current_step=None, error_code=code, error_message=message
+        )
+        repository.update_version(unit, document.latest_version_id, status=DocumentStatus.FAILED)
+        _tell(unit, document, status)
+        append_event(
+            unit,
+            "document.failed",
+            actor_id=job.created_by,
+            resource_type="document",
+            resource_id=document.id,
+            outcome="failed",
+            code=code,
+        )
+
+    def _parse(self, job: Job) -> str:
+        document = self._begin(job, Step.PARSE)
+        with self._blobs.local_copy(document.sha256) as path:
+            parsed = self._parser.parse(path, document.filename, cancelled=self._stopping)
+        key = derived.put_parsed(self._blobs, document.latest_version_id, parsed)
+
+        def keep(unit: UnitOfWork) -> None:
+            repository.update_version(
+                unit,
+                document.latest_version_id,
+                parsed_sha256=key,
+                page_count=parsed.page_count,
+                char_count=len(parsed.text),
+            )
+            repository.update_document(unit, document.id, warnings=parsed.warnings)
+
+        self._record.write(keep)
+        return key
+
+    def _chunk(self, job: Job, parsed_key: str) -> str:
+        self._begin(job, Step.CHUNK)
+        parsed = derived.get_parsed(self._blobs, parsed_key)
+        chunks = chunk_text(parsed, self._models().tokenizer, self._params)
+        return derived.put_chunks(self._blobs, job.id, chunks)
+
+    def _embed(self, job: Job, chunks_key: str) -> str:
+        self._begin(job, Step.EMBED)
+        chunks = derived.get_chunks(self._blobs, chunks_key)
+        embedder = self._models().bulk
+        vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
+        # By length, so that a batch pads little; each vector lands in its chunk's row.
+        order = sorted(range(len(chunks)), key=lambda at: len(chunks[at].token_ids))
+        for done in range(0, len(order), EMBED_BATCH):
+            if self._stopping():
+                raise JobCancelledError("The process is going down.")
+            batch = order[done : done + EMBED_BATCH]
+            vectors[batch] = embedder.embed([chunks[at].token_ids for at in batch])
+            self._show(job, Step.EMBED, (done + len(batch)) / len(order))
+        return derived.put_vectors(self._blobs, job.id, vectors)
+
+    def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_key: str) -> None:
+        document = self._begin(job, Step.STORE)
+        text = derived.get_parsed(self._blobs, parsed_key).text
+        chunks = derived.get_chunks(self._blobs, chunks_key)
+        vectors = derived.get_vectors(self._blobs, vectors_key)
+        rows = [
+            _chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
+            for chunk, vector in zip(chunks, vectors, strict=True)
+        ]
+        self._record.write(lambda unit: self._publish(unit, job, rows))
+
+    def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]]) -> None:
+        if repository.chunk_set_exists(unit.connection, job.id):
+            return
+        document = repository.find_document(unit.connection, job.document_id or "")
+        if document is None:
+            raise JobCancelledError("The document was deleted.")
+        if document.current_chunk_set_id is not None:
+            former = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
+            append_change(unit, document.kb_id, "remove", former)
+        embedder = self._models().bulk
+        values = {
+            "id": job.id,
+            "version_id": document.latest_version_id,
+            "document_id": document.id,
+            "model_id": embedder.model_id,
+            "model_tier": embedder.tier,
+            "params": {"chunk_tokens": self._params.tokens_max, "chunk_overlap": self._params.overlap_tokens},
+        }
+        keys = repository.create_chunk_set(unit, values, rows)
+        repository.update_document(
+            unit,
+            document.id,
+            status=DocumentStatus.READY,
+            current_chunk_set_id=job.id,
+            current_step=Step.READY,
+            progress=STEP_PROGRESS[Step.READY],
+            error_code=None,
+            error_message=None,
+        )
+        repository.update_version(unit, document.latest_version_id, status=DocumentStatus.READY)
+        append_change(unit, document.kb_id, "add", keys)
+        _tell(unit, document, DocumentStatus.READY)
+        append_event(
+            unit,
+            "document.ready",
+            actor_id=job.created_by,
+            resource_type="document",
+            resource_id=document.id,
+            chunks=len(keys),
+        )
+
+    def _begin(self, job: Job, step: Step) -> Document:
+        """Show the step and give the document as it is now; a document that is gone cancels the job."""
+        self._show(job, step, 0.0)
+        document = self._record.read(lambda connection: repository.find_document(connection, job.document_id or ""))
+        if document is None:
+            raise JobCancelledError("The document was deleted.")
+        return document
+
+    def _show(self, job: Job, step: Step, share: float) -> None:
+        progress = _progress(step, share)
+
+        def show(unit: UnitOfWork) -> None:
+            if not repository.advance(unit, job.document_id or "", step, progress):
+                raise JobCancelledError("The document was deleted.")
+            record_progress(unit, job.id, progress, step)
+
+        self._record.write(show)
+
+
+class PurgeHandler:
+    """`document.purge`: erase a deleted document, and its blobs where nothing else refers to them."""
+
+    def __init__(self, record: Record, blobs: BlobStore) -> None:
+        self._record = record
+        self._blobs = blobs
+
+    def run(self, job: Job, steps: Steps) -> None:
+        """See `JobHandler.run`."""
+        steps.run("purge", self._purge, job)
+
+    def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
+        """See `JobHandler.fail`: the document stays hidden; the job tells why it was not erased."""
+
+    def _purge(self, job: Job) -> None:
+        def purge(unit: UnitOfWork) -> None:
+            for sha256 in sorted(repository.erase_document(unit, job.document_id or "")):
+                # Inside the unit of work: an upload of the same bytes either comes before and refers to the blob,
+                # or after and finds it missing.
+                repository.lock_blob(unit, sha256)
+                if not repository.is_referenced(unit.connection, sha256):
+                    self._blobs.delete(sha256)
+            append_event(
+                unit,
+                "document.purged",
+                actor_id=job.created_by,
+                resource_type="document",
+                resource_id=job.document_id,
+            )
+
+        self._record.write(purge)
+
+
+def _progress(step: Step, share: float) -> float:
+    """Percent within a step: from its own value towards the next step's."""
+    steps = list(STEP_PROGRESS)
+    low, high = STEP_PROGRESS[step], STEP_PROGRESS[steps[steps.index(step) + 1]]
+    return round(low + (high - low) * share, 1)
+
+
+def _chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes) -> dict[str, Any]:
+    return {
+        "chunk_id": new_id(),
+        "chunk_set_id": chunk_set_id,
+        "document_id": document.id,
+        "kb_id": document.kb_id,
+        "ordinal": chunk.ordinal,
+        "char_start": chunk.char_start,
+        "char_end": chunk.char_end,
+        "text": text,
+        "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "page_number": chunk.page_number,
+        "section_header": chunk.section_header,
+        "token_count": len(chunk.token_ids),
+        "embedding": embedding,
+    }
+
+
+def _tell(unit: UnitOfWork, document: Document, status: DocumentStatus) -> None:
+    payload = {"document_id": document.id, "kb_id": document.kb_id, "status": str(status)}
+    append_outbox(unit, "document.status", payload)

@@ -1,0 +1,147 @@
+"""Knowledge bases, documents, versions and chunks, as services see them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class KbStatus(StrEnum):
+    """An archived knowledge base answers nobody, and keeps what it has."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+class DocumentStatus(StrEnum):
+    """Where a document stands. A document that is READY stays READY while a later version is processed."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    READY = "READY"
+    FAILED = "FAILED"
+    ARCHIVED = "ARCHIVED"
+
+
+class Step(StrEnum):
+    """The steps of an ingestion, in order."""
+
+    PARSE = "parse"
+    CHUNK = "chunk"
+    EMBED = "embed"
+    STORE = "store"
+    READY = "ready"
+
+
+# Percent shown when a step begins; the next step's value bounds what is shown within it.
+STEP_PROGRESS = {Step.PARSE: 10.0, Step.CHUNK: 30.0, Step.EMBED: 60.0, Step.STORE: 80.0, Step.READY: 100.0}
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """A knowledge base with its size. `total_size_bytes` sums the newest version of each document."""
+
+    id: str
+    name: str
+    description: str
+    owner_id: str
+    status: KbStatus
+    created_at: datetime
+    updated_at: datetime
+    document_count: int = 0
+    total_size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class KbStats:
+    """What a knowledge base holds. `chunks` and `vectors` count what readers can reach."""
+
+    documents: int
+    documents_by_status: dict[str, int]
+    chunks: int
+    vectors: int
+    total_size_bytes: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document with the facts of its newest version; `progress` in percent."""
+
+    id: str
+    kb_id: str
+    name: str
+    status: DocumentStatus
+    current_step: str | None
+    progress: float
+    error_code: str | None
+    error_message: str | None
+    warnings: list[str]
+    retry_count: int
+    latest_version_id: str
+    current_chunk_set_id: str | None
+    metadata: dict[str, Any]
+    document_date: datetime | None
+    allowed_group_ids: list[str] | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    sha256: str
+    size_bytes: int
+    mime_type: str
+    filename: str
+    parsed_sha256: str | None
+    page_count: int | None
+    char_count: int | None
+    chunk_count: int
+    job_id: str | None
+    tags: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True)
+class DocumentFilter:
+    """Which documents a list wants; None does not narrow. `tags` must all be there. Dates are inclusive."""
+
+    search: str | None = None
+    status: str | None = None
+    mime_type: str | None = None
+    tags: tuple[str, ...] = ()
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+    sort_by: str = "created_at"
+    descending: bool = True
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage of a document: `text` stands at `[char_start, char_end)` of the version's text, exactly."""
+
+    key: int
+    chunk_id: str
+    document_id: str
+    kb_id: str
+    ordinal: int
+    char_start: int
+    char_end: int
+    text: str
+    page_number: int | None
+    section_header: str | None
+    token_count: int
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """What an upload says of itself."""
+
+    filename: str
+    tags: list[str] = field(default_factory=list[str])
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    priority: int | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted upload; `duplicate` when the knowledge base already had these bytes as this document."""
+
+    document: Document
+    duplicate: bool

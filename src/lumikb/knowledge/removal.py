@@ -1,0 +1,41 @@
+"""Removing documents: gone for readers at once, erased by a job after the time in which a delete can be undone."""
+
+from datetime import timedelta
+
+from lumikb.audit.repository import append_event
+from lumikb.kit import clock
+from lumikb.knowledge import repository
+from lumikb.knowledge.models import Document
+from lumikb.store.jobs.repository import cancel_document_jobs, create_job
+from lumikb.store.record.changes import append_change
+from lumikb.store.record.engine import UnitOfWork
+from lumikb.store.record.outbox import append_outbox
+
+PURGE_JOB = "document.purge"
+
+
+def remove_document(unit: UnitOfWork, actor_id: str, document: Document, undo_seconds: int) -> None:
+    """Hide the document from all readers in this unit of work, and enqueue its erasure."""
+    moment = clock.now()
+    cancel_document_jobs(unit, document.id)
+    repository.update_document(unit, document.id, deleted_at=moment)
+    if document.current_chunk_set_id is not None:
+        keys = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
+        append_change(unit, document.kb_id, "remove", keys)
+    create_job(
+        unit,
+        PURGE_JOB,
+        created_by=actor_id,
+        kb_id=document.kb_id,
+        document_id=document.id,
+        not_before=moment + timedelta(seconds=undo_seconds),
+    )
+    append_outbox(unit, "document.status", {"document_id": document.id, "kb_id": document.kb_id, "status": "DELETED"})
+    append_event(
+        unit,
+        "document.deleted",
+        actor_id=actor_id,
+        resource_type="document",
+        resource_id=document.id,
+        name=document.name,
+    )

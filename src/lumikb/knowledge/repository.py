@@ -1,0 +1,269 @@
+"""SQL of documents, versions and chunks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+
+from lumikb.kit import clock
+from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.ids import new_id
+from lumikb.kit.pages import Page, PageRequest
+from lumikb.knowledge.models import Chunk, Document, DocumentFilter, DocumentStatus, NewDocument, Step
+from lumikb.store.blobs.port import StoredBlob
+from lumikb.store.record.engine import UnitOfWork
+from lumikb.store.record.rows import as_dict
+from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_tags, document_versions, documents
+
+ALIVE = documents.c.deleted_at.is_(None)
+DOCUMENT_DATE = func.coalesce(documents.c.document_date, documents.c.created_at)
+
+_SORTS: dict[str, ColumnElement[Any]] = {
+    "name": func.lower(documents.c.name),
+    "created_at": documents.c.created_at,
+    "updated_at": documents.c.updated_at,
+    "file_size_bytes": document_versions.c.size_bytes,
+    "status": documents.c.status,
+}
+_CHUNK_COLUMNS = [
+    chunks.c[name]
+    for name in (
+        "key",
+        "chunk_id",
+        "document_id",
+        "kb_id",
+        "ordinal",
+        "char_start",
+        "char_end",
+        "text",
+        "page_number",
+        "section_header",
+        "token_count",
+    )
+]
+
+
+def create_document(
+    unit: UnitOfWork, kb_id: str, new: NewDocument, blob: StoredBlob, mime_type: str, created_by: str
+) -> str:
+    """A PENDING document with its first version; gives its id."""
+    document_id, version_id, moment = new_id(), new_id(), clock.now()
+    unit.connection.execute(
+        insert(documents).values(
+            id=document_id,
+            kb_id=kb_id,
+            name=new.filename,
+            status=DocumentStatus.PENDING,
+            progress=0.0,
+            warnings=[],
+            retry_count=0,
+            latest_version_id=version_id,
+            metadata=new.metadata,
+            created_by=created_by,
+            created_at=moment,
+            updated_at=moment,
+        )
+    )
+    unit.connection.execute(
+        insert(document_versions).values(
+            id=version_id,
+            document_id=document_id,
+            number=1,
+            sha256=blob.sha256,
+            size_bytes=blob.size_bytes,
+            mime_type=mime_type,
+            filename=new.filename,
+            status=DocumentStatus.PENDING,
+            created_by=created_by,
+            created_at=moment,
+        )
+    )
+    if new.tags:
+        unit.connection.execute(insert(document_tags), [{"document_id": document_id, "tag": tag} for tag in new.tags])
+    return document_id
+
+
+def find_document(connection: Connection, document_id: str) -> Document | None:
+    """The document unless deleted, or None."""
+    row = connection.execute(_documents().where(documents.c.id == document_id, ALIVE)).first()
+    return None if row is None else _with_tags(connection, [row])[0]
+
+
+def find_duplicate(connection: Connection, kb_id: str, sha256: str) -> Document | None:
+    """The document of the knowledge base whose newest version has these bytes, or None."""
+    row = connection.execute(
+        _documents().where(documents.c.kb_id == kb_id, document_versions.c.sha256 == sha256, ALIVE)
+    ).first()
+    return None if row is None else _with_tags(connection, [row])[0]
+
+
+def list_documents(
+    connection: Connection, kb_ids: Sequence[str], wanted: DocumentFilter, page: PageRequest
+) -> Page[Document]:
+    """Documents of the knowledge bases that pass the filter."""
+    sort = _SORTS.get(wanted.sort_by)
+    if sort is None:
+        raise InvalidInputError(f"sort_by is one of {', '.join(_SORTS)}", sort_by=wanted.sort_by)
+    conditions = [documents.c.kb_id.in_(kb_ids), ALIVE, *_conditions(wanted)]
+    count = select(func.count()).select_from(documents.join(document_versions, _LATEST)).where(*conditions)
+    total = connection.execute(count).scalar_one()
+    order = sort.desc() if wanted.descending else sort.asc()
+    rows = connection.execute(
+        _documents().where(*conditions).order_by(order, documents.c.id).limit(page.limit).offset(page.offset)
+    )
+    return Page(_with_tags(connection, list(rows)), total, page)
+
+
+def document_ids(connection: Connection, kb_id: str) -> list[str]:
+    """All undeleted documents of a knowledge base."""
+    return list(connection.execute(select(documents.c.id).where(documents.c.kb_id == kb_id, ALIVE)).scalars())
+
+
+def has_all_tags(tags: Sequence[str]) -> ColumnElement[bool]:
+    """Condition on `documents`: each of the tags is there."""
+    return sa.and_(
+        *(sa.exists().where(document_tags.c.document_id == documents.c.id, document_tags.c.tag == tag) for tag in tags)
+    )
+
+
+def update_document(unit: UnitOfWork, document_id: str, **values: Any) -> None:
+    """Set columns of the document."""
+    unit.connection.execute(
+        update(documents).where(documents.c.id == document_id).values(updated_at=clock.now(), **values)
+    )
+
+
+def advance(unit: UnitOfWork, document_id: str, step: Step, progress: float) -> bool:
+    """Show that a document is being processed; progress never goes back. False when the document is gone."""
+    changed = unit.connection.execute(
+        update(documents)
+        .where(documents.c.id == document_id, ALIVE)
+        .values(
+            status=sa.case(
+                (documents.c.current_chunk_set_id.is_(None), DocumentStatus.PROCESSING.value),
+                else_=documents.c.status,
+            ),
+            current_step=step,
+            progress=sa.case((documents.c.progress < progress, progress), else_=documents.c.progress),
+            updated_at=clock.now(),
+        )
+    )
+    return changed.rowcount > 0
+
+
+def update_version(unit: UnitOfWork, version_id: str, **values: Any) -> None:
+    """Set columns of a version."""
+    unit.connection.execute(update(document_versions).where(document_versions.c.id == version_id).values(**values))
+
+
+def chunk_set_exists(connection: Connection, chunk_set_id: str) -> bool:
+    """Whether the set has been stored."""
+    found = connection.execute(select(chunk_sets.c.id).where(chunk_sets.c.id == chunk_set_id)).first()
+    return found is not None
+
+
+def create_chunk_set(unit: UnitOfWork, values: dict[str, Any], rows: list[dict[str, Any]]) -> list[int]:
+    """Store a chunk set with its chunks; gives the chunks' keys."""
+    unit.connection.execute(insert(chunk_sets).values(created_at=clock.now(), chunk_count=len(rows), **values))
+    if rows:
+        unit.connection.execute(insert(chunks), rows)
+    return chunk_keys(unit.connection, chunk_set_id=values["id"])
+
+
+def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
+    """Keys of a set's chunks in order."""
+    statement = select(chunks.c.key).where(chunks.c.chunk_set_id == chunk_set_id).order_by(chunks.c.ordinal)
+    return list(connection.execute(statement).scalars())
+
+
+def list_chunks(connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:
+    """The chunks that readers see, in the order of the text."""
+    current = chunks.c.chunk_set_id == document.current_chunk_set_id
+    rows = connection.execute(
+        select(*_CHUNK_COLUMNS).where(current).order_by(chunks.c.ordinal).limit(page.limit).offset(page.offset)
+    )
+    return Page([Chunk(**as_dict(row)) for row in rows], document.chunk_count, page)
+
+
+def erase_document(unit: UnitOfWork, document_id: str) -> set[str]:
+    """Remove a document with versions and chunks; gives the blobs it referred to."""
+    rows = unit.connection.execute(
+        select(document_versions.c.sha256, document_versions.c.parsed_sha256).where(
+            document_versions.c.document_id == document_id
+        )
+    ).all()
+    unit.connection.execute(delete(documents).where(documents.c.id == document_id))  # cascades to all that hangs on it
+    return {sha256 for row in rows for sha256 in row if sha256 is not None}
+
+
+def is_referenced(connection: Connection, sha256: str) -> bool:
+    """Whether any version needs the blob."""
+    condition = (document_versions.c.sha256 == sha256) | (document_versions.c.parsed_sha256 == sha256)
+    return connection.execute(select(document_versions.c.id).where(condition).limit(1)).first() is not None
+
+
+def lock_blob(unit: UnitOfWork, sha256: str) -> None:
+    """Serialise accepting and erasing one blob until the commit (SQLite: the write lock does)."""
+    if unit.connection.dialect.name == "postgresql":
+        key = int(sha256[:15], 16)
+        unit.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+_LATEST = document_versions.c.id == documents.c.latest_version_id
+
+
+def _documents() -> Select[Any]:
+    version = document_versions.c
+    return (
+        select(
+            documents,
+            version.number.label("version"),
+            version.sha256,
+            version.size_bytes,
+            version.mime_type,
+            version.filename,
+            version.parsed_sha256,
+            version.page_count,
+            version.char_count,
+            func.coalesce(chunk_sets.c.chunk_count, 0).label("chunk_count"),
+        )
+        .join(document_versions, _LATEST)
+        .join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id, isouter=True)
+    )
+
+
+def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.search:
+        conditions.append(func.lower(documents.c.name).contains(wanted.search.lower(), autoescape=True))
+    if wanted.status:
+        conditions.append(documents.c.status == wanted.status)
+    if wanted.mime_type:
+        conditions.append(document_versions.c.mime_type == wanted.mime_type)
+    if wanted.tags:
+        conditions.append(has_all_tags(wanted.tags))
+    if wanted.date_from:
+        conditions.append(wanted.date_from <= DOCUMENT_DATE)
+    if wanted.date_to:
+        conditions.append(wanted.date_to >= DOCUMENT_DATE)
+    return conditions
+
+
+def _with_tags(connection: Connection, rows: Sequence[Row[Any]]) -> list[Document]:
+    tags: dict[str, list[str]] = {}
+    found = connection.execute(
+        select(document_tags)
+        .where(document_tags.c.document_id.in_([row.id for row in rows]))
+        .order_by(document_tags.c.tag)
+    )
+    for tag in found:
+        tags.setdefault(tag.document_id, []).append(tag.tag)
+    return [_document(row, tags.get(row.id, [])) for row in rows]
+
+
+def _document(row: Row[Any], tags: list[str]) -> Document:
+    values = as_dict(row)
+    del values["deleted_at"]
+    values["status"] = DocumentStatus(row.status)
+    return Document(**values, tags=tags)

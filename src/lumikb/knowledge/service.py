@@ -1,0 +1,216 @@
+"""Use cases of documents: accept, list, read, retry, remove."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import PurePath
+
+import msgspec
+from sqlalchemy import Connection
+
+from lumikb.audit.repository import append_event
+from lumikb.compute.parse.errors import EncryptedError, ParseError, UnsupportedFormatError
+from lumikb.compute.parse.formats import Format, detect_format
+from lumikb.compute.parse.models import ParsedText
+from lumikb.http.permission import Permission
+from lumikb.identity.models import Actor
+from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.pages import Page, PageRequest
+from lumikb.knowledge import repository
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.derived import get_parsed
+from lumikb.knowledge.errors import (
+    DocumentNotFoundError,
+    DocumentNotReadyError,
+    NotRetryableError,
+    RefusedFileError,
+    RefusedTypeError,
+    UploadLostError,
+)
+from lumikb.knowledge.models import Accepted, Chunk, Document, DocumentFilter, DocumentStatus, NewDocument
+from lumikb.knowledge.removal import remove_document
+from lumikb.store.blobs.port import BlobStore, StoredBlob
+from lumikb.store.jobs.models import PRIORITY_INTERACTIVE
+from lumikb.store.jobs.repository import create_job
+from lumikb.store.record.engine import Record, UnitOfWork
+from lumikb.store.record.outbox import append_outbox
+
+INGEST_JOB = "document.ingest"
+FILENAME_CHARS_MAX = 255
+TAGS_MAX = 50
+TAG_CHARS_MAX = 100
+METADATA_BYTES_MAX = 16_384
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class DocumentService:
+    """Documents of knowledge bases. `undo_seconds` is how long a deleted document is kept from erasure."""
+
+    def __init__(
+        self, record: Record, blobs: BlobStore, bases: KnowledgeBaseService, *, upload_bytes_max: int, undo_seconds: int
+    ) -> None:
+        self._record = record
+        self._blobs = blobs
+        self._bases = bases
+        self._upload_bytes_max = upload_bytes_max
+        self._undo_seconds = undo_seconds
+
+    async def accept(self, actor: Actor, kb_id: str, new: NewDocument, content: AsyncIterator[bytes]) -> Accepted:
+        """Store the bytes, then enqueue their ingestion in one unit of work.
+
+        Permission is checked before the first byte is stored and again in the unit of work. The same bytes twice in a
+        knowledge base are one document: it is given back, and tried again if it had failed.
+        """
+        new = _checked(new)
+        await self._record.read_async(lambda connection: self._bases.get(connection, actor, kb_id, Permission.KB_WRITE))
+        blob = await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+        try:
+            mime_type = _accepted_mime_type(blob.head, new.filename)
+        except (RefusedFileError, RefusedTypeError):
+            await self._record.write_async(lambda unit: self._erase_unreferenced(unit, blob.sha256))
+            raise
+        return await self._record.write_async(lambda unit: self._enqueue(unit, actor, kb_id, new, blob, mime_type))
+
+    def list_documents(
+        self, connection: Connection, actor: Actor, kb_ids: list[str] | None, wanted: DocumentFilter, page: PageRequest
+    ) -> Page[Document]:
+        """Documents of the chosen knowledge bases, or of all that the actor may read."""
+        chosen = self._bases.chosen(connection, actor, kb_ids)
+        return repository.list_documents(connection, list(chosen), wanted, page)
+
+    def get(
+        self,
+        connection: Connection,
+        actor: Actor,
+        document_id: str,
+        permission: Permission = Permission.KB_READ,
+        *,
+        kb_id: str | None = None,
+    ) -> Document:
+        """The document, if the actor has the permission on its knowledge base (and it lies in `kb_id`, if given)."""
+        document = repository.find_document(connection, document_id)
+        if document is None or (kb_id is not None and document.kb_id != kb_id):
+            if kb_id is not None:
+                self._bases.get(connection, actor, kb_id, permission)
+            raise DocumentNotFoundError("There is no such document.")
+        self._bases.get(connection, actor, document.kb_id, permission)
+        return document
+
+    def chunks(self, connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:
+        """The document's passages in order."""
+        return repository.list_chunks(connection, document, page)
+
+    def parsed_text(self, document: Document) -> ParsedText:
+        """Text and map of the newest version; blocks. Raises `DocumentNotReadyError` before it has been parsed."""
+        if document.parsed_sha256 is None:
+            raise DocumentNotReadyError("The document has no text yet. Wait until it is READY.")
+        return get_parsed(self._blobs, document.parsed_sha256)
+
+    def retry(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> Document:
+        """Try a failed document again."""
+        document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
+        if document.status is not DocumentStatus.FAILED:
+            raise NotRetryableError("Only a FAILED document can be tried again.", status=str(document.status))
+        append_event(
+            unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
+        )
+        return self._requeue(unit, actor, document)
+
+    def delete(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> None:
+        """Gone for readers with this unit of work, erased afterwards."""
+        document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
+        remove_document(unit, actor.user_id, document, self._undo_seconds)
+
+    def _enqueue(
+        self, unit: UnitOfWork, actor: Actor, kb_id: str, new: NewDocument, blob: StoredBlob, mime_type: str
+    ) -> Accepted:
+        self._bases.get(unit.connection, actor, kb_id, Permission.KB_WRITE, lock=True)
+        known = repository.find_duplicate(unit.connection, kb_id, blob.sha256)
+        if known is not None:
+            if known.status is DocumentStatus.FAILED:
+                known = self._requeue(unit, actor, known)
+            return Accepted(known, duplicate=True)
+        repository.lock_blob(unit, blob.sha256)
+        if not self._blobs.exists(blob.sha256):
+            raise UploadLostError("The upload met the erasure of the same file. Upload it again.", service="blobs")
+        document_id = repository.create_document(unit, kb_id, new, blob, mime_type, actor.user_id)
+        append_event(
+            unit,
+            "document.uploaded",
+            actor_id=actor.user_id,
+            resource_type="document",
+            resource_id=document_id,
+            name=new.filename,
+            size_bytes=blob.size_bytes,
+        )
+        return Accepted(self._enqueue_ingest(unit, actor, document_id, new.priority), duplicate=False)
+
+    def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document) -> Document:
+        repository.update_document(
+            unit,
+            document.id,
+            status=DocumentStatus.PENDING,
+            current_step=None,
+            progress=0.0,
+            error_code=None,
+            error_message=None,
+            retry_count=document.retry_count + 1,
+        )
+        return self._enqueue_ingest(unit, actor, document.id, None)
+
+    def _enqueue_ingest(self, unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None) -> Document:
+        document = _existing(unit.connection, document_id)
+        job_id = create_job(
+            unit,
+            INGEST_JOB,
+            created_by=actor.user_id,
+            kb_id=document.kb_id,
+            document_id=document.id,
+            priority=priority or PRIORITY_INTERACTIVE,
+        )
+        repository.update_document(unit, document.id, job_id=job_id)
+        status = {"document_id": document.id, "kb_id": document.kb_id, "status": str(document.status)}
+        append_outbox(unit, "document.status", status)
+        return replace(document, job_id=job_id)
+
+    def _erase_unreferenced(self, unit: UnitOfWork, sha256: str) -> None:
+        repository.lock_blob(unit, sha256)
+        if not repository.is_referenced(unit.connection, sha256):
+            self._blobs.delete(sha256)
+
+
+def _existing(connection: Connection, document_id: str) -> Document:
+    document = repository.find_document(connection, document_id)
+    if document is None:
+        raise DocumentNotFoundError("There is no such document.")
+    return document
+
+
+def _accepted_mime_type(head: bytes, filename: str) -> str:
+    try:
+        return detect_format(head, filename).mime_type
+    except EncryptedError:
+        # Accepted, and failed by the parser: a password can be given to a document, not to a refused upload.
+        extension = PurePath(filename).suffix.lower()
+        return next((kind.mime_type for kind in Format if extension in kind.extensions), "application/octet-stream")
+    except UnsupportedFormatError as error:
+        raise RefusedTypeError(error.message, **error.details) from error
+    except ParseError as error:
+        raise RefusedFileError(error.message, code=error.stable_code, **error.details) from error
+
+
+def _checked(new: NewDocument) -> NewDocument:
+    """A safe file name without path parts, and bounded tags and metadata."""
+    name = _CONTROL.sub("", new.filename.replace("\\", "/").rpartition("/")[2]).strip().strip(".")
+    if not name:
+        raise InvalidInputError("The upload needs a file name.", field="filename")
+    if len(name) > FILENAME_CHARS_MAX:
+        stem, dot, extension = name.rpartition(".")
+        name = stem[: FILENAME_CHARS_MAX - len(extension) - 1] + dot + extension
+    tags = sorted({tag.strip() for tag in new.tags if tag.strip()})
+    if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
+        raise InvalidInputError(f"At most {TAGS_MAX} tags of {TAG_CHARS_MAX} characters.", field="tags")
+    if len(msgspec.json.encode(new.metadata)) > METADATA_BYTES_MAX:
+        raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes.", field="metadata")
+    return replace(new, filename=name, tags=tags)

@@ -1,0 +1,99 @@
+"""What a search asks and what it finds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumikb.kit.errors import InvalidInputError, MalformedRequestError
+
+QUERY_CHARS_MAX = 500
+LIMIT_MAX = 50
+
+
+class MissingQueryError(MalformedRequestError):
+    """A search without a query."""
+
+    code = "QUERY_MISSING"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What narrows a search; None and empty do not. `tags` must all be there; dates are inclusive."""
+
+    document_ids: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
+    mime_types: tuple[str, ...] = ()
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether any filter is set."""
+        return self != Filters()
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search. `kb_ids` None means all that the caller may read.
+
+    `min_score` bounds `Hit.relevance_score`, 0 to 1. `keyword_weight` is the share of the keyword leg, 0 to 1; without
+    `hybrid` it is 0. Raises `InvalidInputError` out of these bounds.
+    """
+
+    query: str
+    kb_ids: list[str] | None = None
+    limit: int = 20
+    min_score: float = 0.0
+    filters: Filters = Filters()
+    hybrid: bool = True
+    keyword_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.query.strip():
+            raise InvalidInputError("The query is empty.", field="query")
+        if len(self.query) > QUERY_CHARS_MAX:
+            raise InvalidInputError(f"A query has at most {QUERY_CHARS_MAX} characters.", field="query")
+        if not 1 <= self.limit <= LIMIT_MAX:
+            raise InvalidInputError(f"limit must lie between 1 and {LIMIT_MAX}.", field="limit")
+        for field, value in (("min_score", self.min_score), ("keyword_weight", self.keyword_weight)):
+            if not 0 <= value <= 1:
+                raise InvalidInputError(f"{field} must lie between 0 and 1.", field=field)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A live chunk as the record gives it, with what a reader needs to know of its document."""
+
+    key: int
+    chunk_id: str
+    chunk_set_id: str
+    document_id: str
+    document_name: str
+    version: int
+    kb_id: str
+    kb_name: str
+    text: str
+    ordinal: int
+    total_chunks: int
+    char_start: int
+    char_end: int
+    page_number: int | None
+    section_header: str | None
+    metadata: dict[str, Any]
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found.
+
+    `score` ranks the hits of one search: both legs on a common scale, the best possible is 1. `relevance_score` is
+    the cosine of query and passage, cut at 0: it can be compared between searches.
+    """
+
+    passage: Passage
+    score: float
+    relevance_score: float

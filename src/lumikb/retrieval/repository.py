@@ -1,0 +1,80 @@
+"""The gate: whatever an index says, what is found is read again from the record, with permission and filters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from lumikb.knowledge.models import KbStatus
+from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags
+from lumikb.retrieval.models import Filters, Passage
+from lumikb.store.record.changes import alive
+from lumikb.store.record.rows import as_dict
+from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_versions, documents, knowledge_bases
+
+
+def filter_conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    """The filters as conditions on `documents` and `document_versions`."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.document_ids is not None:
+        conditions.append(documents.c.id.in_(filters.document_ids))
+    if filters.tags:
+        conditions.append(has_all_tags(filters.tags))
+    if filters.mime_types:
+        conditions.append(document_versions.c.mime_type.in_(filters.mime_types))
+    if filters.date_from is not None:
+        conditions.append(filters.date_from <= DOCUMENT_DATE)
+    if filters.date_to is not None:
+        conditions.append(filters.date_to >= DOCUMENT_DATE)
+    return conditions
+
+
+def matching_document_ids(connection: Connection, kb_ids: Sequence[str], filters: Filters) -> list[str]:
+    """Documents of the knowledge bases that pass the filters: the allow list of both legs."""
+    statement = (
+        select(documents.c.id)
+        .join(document_versions, document_versions.c.id == documents.c.latest_version_id)
+        .where(documents.c.kb_id.in_(kb_ids), documents.c.deleted_at.is_(None), *filter_conditions(filters))
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def read_passages(
+    connection: Connection, readable: ColumnElement[bool], condition: ColumnElement[bool]
+) -> list[Passage]:
+    """Live chunks that meet `condition` and lie in knowledge bases that meet `readable`, in the order of their keys."""
+    rows = connection.execute(
+        select(
+            chunks.c.key,
+            chunks.c.chunk_id,
+            chunks.c.chunk_set_id,
+            chunks.c.document_id,
+            documents.c.name.label("document_name"),
+            document_versions.c.number.label("version"),
+            chunks.c.kb_id,
+            knowledge_bases.c.name.label("kb_name"),
+            chunks.c.text,
+            chunks.c.ordinal,
+            chunk_sets.c.chunk_count.label("total_chunks"),
+            chunks.c.char_start,
+            chunks.c.char_end,
+            chunks.c.page_number,
+            chunks.c.section_header,
+            documents.c.metadata,
+            chunks.c.embedding,
+        )
+        .join(documents, documents.c.id == chunks.c.document_id)
+        .join(chunk_sets, chunk_sets.c.id == chunks.c.chunk_set_id)
+        .join(document_versions, document_versions.c.id == chunk_sets.c.version_id)
+        .join(knowledge_bases, knowledge_bases.c.id == chunks.c.kb_id)
+        .where(alive(), knowledge_bases.c.status == KbStatus.ACTIVE, readable, condition)
+        .order_by(chunks.c.key)
+    )
+    return [_passage(row) for row in rows]
+
+
+def _passage(row: Row[Any]) -> Passage:
+    values = as_dict(row)
+    vector = np.frombuffer(values.pop("embedding"), "<f2").astype(np.float32)
+    return Passage(**values, vector=vector)

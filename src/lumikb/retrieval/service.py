@@ -1,0 +1,157 @@
+"""Search: both legs from the index, the gate of the record, fusion."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection
+
+from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
+from lumikb.compute.embed.load import Models
+from lumikb.identity.models import Actor
+from lumikb.identity.policy import readable
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.retrieval.errors import NothingToCompareError
+from lumikb.retrieval.fusion import fuse
+from lumikb.retrieval.models import Hit, Passage, SearchRequest
+from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_passages
+from lumikb.store.index.follower import LocalIndex
+from lumikb.store.record.engine import Record
+from lumikb.store.record.tables.knowledge import chunks
+
+QUERY_VECTORS_CACHED = 1024
+SEARCH_THREADS = 4
+
+
+class RetrievalService:
+    """Finds passages. The methods block; `in_pool` runs them off the event loop.
+
+    `candidates` is how many hits each leg brings. `models` loads on first use.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        index: LocalIndex,
+        bases: KnowledgeBaseService,
+        models: Callable[[], Models],
+        *,
+        candidates: int,
+    ) -> None:
+        self._record = record
+        self._index = index
+        self._bases = bases
+        self._models = models
+        self._candidates = candidates
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._vectors_lock = Lock()
+        self._pool = ThreadPoolExecutor(SEARCH_THREADS, "search")
+
+    def close(self) -> None:
+        """Wait for running searches."""
+        self._pool.shutdown()
+
+    async def search_async(self, actor: Actor, request: SearchRequest) -> list[Hit]:
+        """`search`, off the event loop."""
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: context.run(self.search, actor, request)
+        )
+
+    async def similar_async(
+        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
+    ) -> list[Hit]:
+        """`similar`, off the event loop."""
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: context.run(self.similar, actor, document_id, chunk_id, kb_ids, limit)
+        )
+
+    def search(self, actor: Actor, request: SearchRequest) -> list[Hit]:
+        """The best passages for the query, best first, at most `request.limit`."""
+        kb_ids, document_ids = self._record.read(lambda connection: self._scope(connection, actor, request))
+        if not kb_ids or document_ids == []:
+            return []
+        vector = self.query_vector(request.query)
+        dense_hits = self._index.search_dense(vector, self._candidates, kb_ids, document_ids)
+        keyword_hits = (
+            self._index.search_lexical(request.query, self._candidates, kb_ids, document_ids) if request.hybrid else []
+        )
+        keyword = dict(keyword_hits)
+        passages = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), request)
+        exact = {key: float(passage.vector @ vector) for key, passage in passages.items()}
+        dense = {key: exact[key] for key, _ in dense_hits if key in exact}
+        ranked = fuse(
+            dense,
+            {key: score for key, score in keyword.items() if key in exact},
+            request.keyword_weight if request.hybrid else 0.0,
+        )
+        hits = [Hit(passages[key], score, _clip(exact[key])) for key, score in ranked]
+        return [hit for hit in hits if hit.relevance_score >= request.min_score][: request.limit]
+
+    def similar(
+        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
+    ) -> list[Hit]:
+        """Neighbours of a chunk, or of a document by the mean of its vectors; the thing itself is absent."""
+        condition = chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id
+        own = self._read(actor, condition)
+        if not own:
+            raise NothingToCompareError("There is no such document or passage, or it has no text.")
+        mean = np.mean([passage.vector for passage in own], axis=0)
+        vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        chosen = self._record.read(lambda connection: self._bases.chosen(connection, actor, kb_ids))
+        found = self._index.search_dense(vector, self._candidates + len(own), list(chosen), None)
+        skipped = {passage.key for passage in own}
+        passages = self._read(actor, chunks.c.key.in_([key for key, _ in found if key not in skipped]))
+        scored = sorted(((_clip(float(passage.vector @ vector)), passage) for passage in passages), key=_by_score)
+        return [Hit(passage, score, score) for score, passage in scored[:limit]]
+
+    def query_vector(self, query: str) -> NDArray[np.float32]:
+        """The query's vector; the last ones are kept. A query past the model's bound is read up to it."""
+        with self._vectors_lock:
+            if query in self._vectors:
+                self._vectors.move_to_end(query)
+                return self._vectors[query]
+        models = self._models()
+        vector = models.query.embed([models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]])[0]
+        with self._vectors_lock:
+            self._vectors[query] = vector
+            while len(self._vectors) > QUERY_VECTORS_CACHED:
+                self._vectors.popitem(last=False)
+        return vector
+
+    def still_there(self, actor: Actor, passages: list[Passage]) -> dict[int, Passage]:
+        """The passages that are live and readable now, by key: what a citation is checked against."""
+        return {passage.key: passage for passage in self._read(actor, chunks.c.key.in_([p.key for p in passages]))}
+
+    def _scope(
+        self, connection: Connection, actor: Actor, request: SearchRequest
+    ) -> tuple[list[str], list[str] | None]:
+        kb_ids = list(self._bases.chosen(connection, actor, request.kb_ids))
+        if not request.filters.narrow:
+            return kb_ids, None
+        return kb_ids, matching_document_ids(connection, kb_ids, request.filters)
+
+    def _gate(self, actor: Actor, keys: set[int], request: SearchRequest) -> dict[int, Passage]:
+        condition = chunks.c.key.in_(sorted(keys))
+        for narrower in filter_conditions(request.filters):
+            condition = condition & narrower
+        if request.kb_ids is not None:
+            condition = condition & chunks.c.kb_id.in_(request.kb_ids)
+        return {passage.key: passage for passage in self._read(actor, condition)}
+
+    def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
+        return self._record.read(lambda connection: read_passages(connection, readable(actor), condition))
+
+
+def _clip(cosine: float) -> float:
+    return round(min(1.0, max(0.0, cosine)), 6)
+
+
+def _by_score(item: tuple[float, Passage]) -> tuple[float, int]:
+    return -item[0], item[1].key
