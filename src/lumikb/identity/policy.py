@@ -87,9 +87,9 @@ def ensure(
     raise NotAllowedError("Your account or key may not do this.", needed=str(permission))
 
 
-def readable(actor: Actor) -> ColumnElement[bool]:
-    """The knowledge bases the actor may read, as a condition on `knowledge_bases`."""
-    if not decide(actor, Permission.KB_READ).allowed:
+def readable(actor: Actor, permission: Permission = Permission.KB_READ) -> ColumnElement[bool]:
+    """The knowledge bases on which the actor has the permission, as a condition on `knowledge_bases`."""
+    if not decide(actor, permission).allowed:
         return false()
     condition = true()
     if not (actor.is_superuser or actor.level is Level.ADMINISTRATOR):

@@ -55,13 +55,21 @@ class KnowledgeBaseService:
         """The same by name."""
         return self._allowed(connection, actor, base_repository.find_kb_by_name(connection, name), permission)
 
-    def names(self, connection: Connection, actor: Actor) -> dict[str, str]:
-        """Id -> name of all that the actor may read."""
-        return base_repository.kb_names(connection, readable(actor))
+    def names(
+        self, connection: Connection, actor: Actor, permission: Permission = Permission.KB_READ
+    ) -> dict[str, str]:
+        """Id -> name of all on which the actor has the permission."""
+        return base_repository.kb_names(connection, readable(actor, permission))
 
-    def chosen(self, connection: Connection, actor: Actor, kb_ids: list[str] | None) -> dict[str, str]:
-        """Id -> name of the chosen ones, all readable ones for None; raises if one of them is not readable."""
-        names = self.names(connection, actor)
+    def chosen(
+        self,
+        connection: Connection,
+        actor: Actor,
+        kb_ids: list[str] | None,
+        permission: Permission = Permission.KB_READ,
+    ) -> dict[str, str]:
+        """Id -> name of the chosen ones, for None of all with the permission; raises if one of them lacks it."""
+        names = self.names(connection, actor, permission)
         if kb_ids is None:
             return names
         if any(kb_id not in names for kb_id in kb_ids):

@@ -58,3 +58,8 @@ def get_vectors(blobs: BlobStore, key: str) -> NDArray[np.float16]:
     """The vectors that `put_vectors` kept, shape (chunks, dimensions)."""
     blob = msgspec.msgpack.decode(blobs.read(key), type=_VectorsBlob)
     return np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions)
+
+
+def without_text(parsed: ParsedText) -> ParsedText:
+    """The map alone: pages and headings."""
+    return msgspec.structs.replace(parsed, text="")

@@ -14,7 +14,7 @@ from lumikb.compute.parse.formats import Format, detect_format
 from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
-from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge import repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
@@ -56,21 +56,27 @@ class DocumentService:
         self._upload_bytes_max = upload_bytes_max
         self._undo_seconds = undo_seconds
 
-    async def accept(self, actor: Actor, kb_id: str, new: NewDocument, content: AsyncIterator[bytes]) -> Accepted:
-        """Store the bytes, then enqueue their ingestion in one unit of work.
-
-        Permission is checked before the first byte is stored and again in the unit of work. The same bytes twice in a
-        knowledge base are one document: it is given back, and tried again if it had failed.
-        """
-        new = _checked(new)
+    async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
+        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`."""
         await self._record.read_async(lambda connection: self._bases.get(connection, actor, kb_id, Permission.KB_WRITE))
-        blob = await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+
+    async def accept(self, actor: Actor, kb_id: str, new: NewDocument, blob: StoredBlob) -> Accepted:
+        """Enqueue the ingestion of stored bytes in one unit of work; refuses what no parser could read.
+
+        The same bytes twice in a knowledge base are one document: it is given back, and tried again if it had failed.
+        """
         try:
+            new = _checked(new)
             mime_type = _accepted_mime_type(blob.head, new.filename)
-        except (RefusedFileError, RefusedTypeError):
-            await self._record.write_async(lambda unit: self._erase_unreferenced(unit, blob.sha256))
+        except LumiError:
+            await self.discard(blob)
             raise
         return await self._record.write_async(lambda unit: self._enqueue(unit, actor, kb_id, new, blob, mime_type))
+
+    async def discard(self, blob: StoredBlob) -> None:
+        """Erase bytes that were stored for an upload that is refused, unless a document has them."""
+        await self._record.write_async(lambda unit: self._erase_unreferenced(unit, blob.sha256))
 
     def list_documents(
         self, connection: Connection, actor: Actor, kb_ids: list[str] | None, wanted: DocumentFilter, page: PageRequest
@@ -100,6 +106,10 @@ class DocumentService:
     def chunks(self, connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:
         """The document's passages in order."""
         return repository.list_chunks(connection, document, page)
+
+    def content(self, sha256: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The original bytes from `start` up to and without `end`."""
+        return self._blobs.stream(sha256, start=start, end=end)
 
     def parsed_text(self, document: Document) -> ParsedText:
         """Text and map of the newest version; blocks. Raises `DocumentNotReadyError` before it has been parsed."""

@@ -82,6 +82,7 @@ class Passage:
     char_end: int
     page_number: int | None
     section_header: str | None
+    parsed_sha256: str
     metadata: dict[str, Any]
     vector: NDArray[np.float32]
 

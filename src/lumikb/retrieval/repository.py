@@ -61,6 +61,7 @@ def read_passages(
             chunks.c.char_end,
             chunks.c.page_number,
             chunks.c.section_header,
+            document_versions.c.parsed_sha256,
             documents.c.metadata,
             chunks.c.embedding,
         )

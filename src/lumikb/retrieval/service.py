@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
 from lumikb.compute.embed.load import Models
+from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
 from lumikb.knowledge.base_service import KnowledgeBaseService
@@ -20,9 +22,12 @@ from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_passages
+from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks
+
+Result = TypeVar("Result")
 
 QUERY_VECTORS_CACHED = 1024
 SEARCH_THREADS = 4
@@ -48,6 +53,7 @@ class RetrievalService:
         self._bases = bases
         self._models = models
         self._candidates = candidates
+        self._analysis = Analysis()
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._vectors_lock = Lock()
         self._pool = ThreadPoolExecutor(SEARCH_THREADS, "search")
@@ -56,25 +62,14 @@ class RetrievalService:
         """Wait for running searches."""
         self._pool.shutdown()
 
-    async def search_async(self, actor: Actor, request: SearchRequest) -> list[Hit]:
-        """`search`, off the event loop."""
+    async def in_pool(self, work: Callable[[], Result]) -> Result:
+        """Run blocking work of a search off the event loop."""
         context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: context.run(self.search, actor, request)
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(work))
 
-    async def similar_async(
-        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
-    ) -> list[Hit]:
-        """`similar`, off the event loop."""
-        context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: context.run(self.similar, actor, document_id, chunk_id, kb_ids, limit)
-        )
-
-    def search(self, actor: Actor, request: SearchRequest) -> list[Hit]:
-        """The best passages for the query, best first, at most `request.limit`."""
-        kb_ids, document_ids = self._record.read(lambda connection: self._scope(connection, actor, request))
+    def search(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> list[Hit]:
+        """The best passages for the query, best first, at most `request.limit`, where the actor has the permission."""
+        kb_ids, document_ids = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
         if not kb_ids or document_ids == []:
             return []
         vector = self.query_vector(request.query)
@@ -83,7 +78,7 @@ class RetrievalService:
             self._index.search_lexical(request.query, self._candidates, kb_ids, document_ids) if request.hybrid else []
         )
         keyword = dict(keyword_hits)
-        passages = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), request)
+        passages = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), kb_ids, request)
         exact = {key: float(passage.vector @ vector) for key, passage in passages.items()}
         dense = {key: exact[key] for key, _ in dense_hits if key in exact}
         ranked = fuse(
@@ -117,32 +112,38 @@ class RetrievalService:
             if query in self._vectors:
                 self._vectors.move_to_end(query)
                 return self._vectors[query]
-        models = self._models()
-        vector = models.query.embed([models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]])[0]
+        vector = self.text_vectors([query])[0]
         with self._vectors_lock:
             self._vectors[query] = vector
             while len(self._vectors) > QUERY_VECTORS_CACHED:
                 self._vectors.popitem(last=False)
         return vector
 
+    def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of short texts, shape (texts, dimensions), each read up to the model's bound."""
+        models = self._models()
+        return models.query.embed([tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)])
+
+    def terms(self, text: str) -> list[str]:
+        """The distinct terms of a text as the keyword leg sees them: lower case, without stopwords, stemmed."""
+        return self._analysis.terms(text)
+
     def still_there(self, actor: Actor, passages: list[Passage]) -> dict[int, Passage]:
         """The passages that are live and readable now, by key: what a citation is checked against."""
         return {passage.key: passage for passage in self._read(actor, chunks.c.key.in_([p.key for p in passages]))}
 
     def _scope(
-        self, connection: Connection, actor: Actor, request: SearchRequest
+        self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission
     ) -> tuple[list[str], list[str] | None]:
-        kb_ids = list(self._bases.chosen(connection, actor, request.kb_ids))
+        kb_ids = list(self._bases.chosen(connection, actor, request.kb_ids, permission))
         if not request.filters.narrow:
             return kb_ids, None
         return kb_ids, matching_document_ids(connection, kb_ids, request.filters)
 
-    def _gate(self, actor: Actor, keys: set[int], request: SearchRequest) -> dict[int, Passage]:
-        condition = chunks.c.key.in_(sorted(keys))
+    def _gate(self, actor: Actor, keys: set[int], kb_ids: list[str], request: SearchRequest) -> dict[int, Passage]:
+        condition = chunks.c.key.in_(sorted(keys)) & chunks.c.kb_id.in_(kb_ids)
         for narrower in filter_conditions(request.filters):
             condition = condition & narrower
-        if request.kb_ids is not None:
-            condition = condition & chunks.c.kb_id.in_(request.kb_ids)
         return {passage.key: passage for passage in self._read(actor, condition)}
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:

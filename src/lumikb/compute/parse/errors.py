@@ -67,3 +67,9 @@ class ParserDiedError(ParseError):
     """The parser's process ended without an answer: the file crashed it."""
 
     code = "PARSER_CRASHED"
+
+
+class ArchiveLimitError(ParseError):
+    """The file unpacks to more data than the bound, as a ZIP bomb does."""
+
+    code = "TOO_LARGE"

@@ -7,6 +7,8 @@ from bisect import bisect_right
 
 import msgspec
 
+HEADING_SEPARATOR = " > "
+
 
 class PageStart(msgspec.Struct, frozen=True, array_like=True):
     """From character `start` on, text stands on page `number` (from 1), until the next entry."""
@@ -56,3 +58,7 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
                 path.pop()
             path.append(heading)
         return [heading.title for heading in path]
+
+    def section_header_at(self, offset: int) -> str | None:
+        """The heading path at `offset` in one line, joined by `HEADING_SEPARATOR`; None outside of any heading."""
+        return HEADING_SEPARATOR.join(self.heading_path_at(offset)) or None

@@ -116,7 +116,11 @@ class JobEngine:
             "max_executor_threads": self._concurrency + 4,
         }
         DBOS(config=config)
-        self._workflow = DBOS.workflow(name="job")(self._run)
+
+        def run(job_id: str) -> None:  # DBOS marks the function, which a bound method does not allow
+            self._run(job_id)
+
+        self._workflow = DBOS.workflow(name="job")(run)
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,

@@ -89,16 +89,6 @@ def get_job(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def latest_job_ids(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
-    """The newest job of each document that has one."""
-    rows = connection.execute(
-        select(jobs.c.document_id, func.max(jobs.c.id))
-        .where(jobs.c.document_id.in_(document_ids))
-        .group_by(jobs.c.document_id)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def list_jobs(
     connection: Connection,
     page: PageRequest,

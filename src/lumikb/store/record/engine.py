@@ -64,11 +64,13 @@ class Record:
             engine = create_engine(self.url, pool_size=self._readers * 2, max_overflow=8, pool_pre_ping=True)
             self._write_engine = engine
             self._read_engine = engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+        self._slow_pool = ThreadPoolExecutor(self._readers, "record-slow")
         self._read_pool = ThreadPoolExecutor(self._readers, "record-read")
         self._write_pool = ThreadPoolExecutor(1 if self.is_sqlite else self._readers, "record-write")
 
     def close(self) -> None:
         """Wait for running work, then let go of all connections."""
+        self._slow_pool.shutdown()
         self._read_pool.shutdown()
         self._write_pool.shutdown()
         self._read_engine.dispose()
@@ -113,6 +115,16 @@ class Record:
         """`read`, off the event loop."""
         context = contextvars.copy_context()  # so that log lines and audit rows know the request
         return await asyncio.get_running_loop().run_in_executor(self._read_pool, lambda: context.run(self.read, work))
+
+    async def in_read_pool(self, work: Callable[[], Result]) -> Result:
+        """Run blocking work that opens its own read transactions off the event loop."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._read_pool, lambda: context.run(work))
+
+    async def in_slow_pool(self, work: Callable[[], Result]) -> Result:
+        """Run a use case that opens its own transactions (it hashes passwords between them) off the event loop."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._slow_pool, lambda: context.run(work))
 
     async def write_async(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """`write`, off the event loop."""

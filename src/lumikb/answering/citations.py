@@ -1,0 +1,86 @@
+"""From chosen sentences to an answer whose every claim has a checked citation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lumikb.answering.extraction import Sentence, Support
+from lumikb.answering.models import Answer, Citation, Claim
+from lumikb.retrieval.models import Passage
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sentence itself begins: a passage may span pages and headings."""
+
+    page_number: int | None
+    section_header: str | None
+
+
+ABSTENTION = "Not found in your documents."
+
+
+def abstain() -> Answer:
+    """The answer when nothing supports one."""
+    return Answer(answer=ABSTENTION, answered_by="extraction", abstained=True, citations=[], claims=[], confidence=0.0)
+
+
+def still_verbatim(sentence: Sentence, record: Mapping[int, Passage]) -> bool:
+    """Whether the record, read again, has the sentence at its place in a passage that may be shown."""
+    passage = record.get(sentence.hit.passage.key)
+    if passage is None:
+        return False
+    left, right = sentence.start - passage.char_start, sentence.end - passage.char_start
+    return 0 <= left < right <= len(passage.text) and passage.text[left:right] == sentence.text
+
+
+def compose(supports: Sequence[Support], place_of: Callable[[Sentence], Place]) -> Answer:
+    """Sentences in their order, each followed by its `[n]`; a new document starts a new paragraph.
+
+    White space within a sentence becomes single spaces; its citation quotes it as it stands in the document. The
+    confidence is that of the best sentence.
+    """
+    if not supports:
+        return abstain()
+    text = ""
+    citations: list[Citation] = []
+    claims: list[Claim] = []
+    document_id = None
+    for number, support in enumerate(supports, 1):
+        passage = support.sentence.hit.passage
+        if text:
+            text += " " if passage.document_id == document_id else "\n\n"
+        document_id = passage.document_id
+        start = len(text)
+        text += " ".join(support.sentence.text.split())
+        claims.append(Claim(start=start, end=len(text), verdict="supported", citations=[number]))
+        text += f" [{number}]"
+        citations.append(_citation(number, support, place_of(support.sentence)))
+    return Answer(
+        answer=text,
+        answered_by="extraction",
+        abstained=False,
+        citations=citations,
+        claims=claims,
+        confidence=round(max(support.score for support in supports), 4),
+    )
+
+
+def _citation(number: int, support: Support, place: Place) -> Citation:
+    sentence = support.sentence
+    passage = sentence.hit.passage
+    return Citation(
+        number=number,
+        document_id=passage.document_id,
+        document_name=passage.document_name,
+        version=passage.version,
+        chunk_id=passage.chunk_id,
+        page_number=place.page_number,
+        section_header=place.section_header,
+        excerpt=passage.text,
+        quoted_text=sentence.text,
+        char_start=sentence.start,
+        char_end=sentence.end,
+        relevance_score=sentence.hit.relevance_score,
+        confidence=round(support.score, 4),
+        verdict="supported",
+    )

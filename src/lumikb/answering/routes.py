@@ -1,0 +1,182 @@
+"""Routes of answers: search with an answer, chat, query."""
+
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get, post
+from litestar.datastructures import State
+from litestar.params import Parameter
+
+from lumikb.answering.narration import tell_in_chunks, tell_in_tokens
+from lumikb.answering.service import Answered, AnswerService
+from lumikb.answering.turns import Turns
+from lumikb.answering.wire import AnswerBody, ChatBody, SearchAnswerBody, answer_fields
+from lumikb.http.permission import Permission, requires
+from lumikb.http.routes import is_head, wants_stream
+from lumikb.http.sse import CONTENT_TYPE
+from lumikb.identity.models import Actor
+from lumikb.kit.errors import InvalidInputError
+from lumikb.retrieval.models import MissingQueryError, SearchRequest
+from lumikb.retrieval.routes import KbIds, run_search, split_ids
+from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.wire import ResultsBody, SearchBody, search_request
+from lumikb.runs.models import Run
+from lumikb.runs.service import RunService
+from lumikb.runs.stream import RunStreamer
+
+ActorRequest = Request[Actor, None, State]
+
+
+@get("/search", opt=requires(Permission.KB_READ), summary="Search, as a stream")
+async def search_stream(
+    request: ActorRequest,
+    retrieval: RetrievalService,
+    runs: RunService,
+    streamer: RunStreamer,
+    text: Annotated[str | None, Parameter(query="query", description="What to look for.")] = None,
+    kb_ids: KbIds = None,
+    limit: int = 20,
+    min_score: float = 0.0,
+) -> Response[ResultsBody | None]:
+    """Events `result` (best first), then `done {result_count, search_time_ms}`; JSON when `Accept` names it.
+
+    `min_score` bounds `relevance_score`. 400 `QUERY_MISSING` without a query.
+    """
+    if not text or not text.strip():
+        raise MissingQueryError("Say what to look for: ?query=…")
+    wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score)
+    if not wants_stream(request, default=True):
+        return Response(await run_search(retrieval, request.user, wanted))
+    if is_head():
+        return Response(None, media_type=CONTENT_TYPE)
+
+    async def produce(run: Run) -> None:
+        body = await run_search(retrieval, request.user, wanted)
+        for result in body.results:
+            run.emit("result", {name: getattr(result, name) for name in result.__struct_fields__})
+        run.emit("done", {"result_count": body.result_count, "search_time_ms": body.search_time_ms})
+
+    # Kept in memory only: a search never waits for a write.
+    run = runs.start(request.user, "search", produce, keep=False)
+    return streamer.stream(request.user, run, cancel_on_disconnect=True)  # pyright: ignore[reportReturnType]
+
+
+@post("/search", opt=requires(Permission.KB_READ), status_code=200, summary="Search with an answer")
+async def search(
+    request: ActorRequest,
+    answers: AnswerService,
+    runs: RunService,
+    streamer: RunStreamer,
+    data: SearchBody,
+    stream: bool = False,
+) -> Response[SearchAnswerBody | None]:
+    """Results and an answer drawn from them, each claim with its citation; abstains when nothing supports one.
+
+    With `?stream=true` the events `status`, `token`, `citation`, `claim`, then `done`.
+    """
+    wanted = search_request(data)
+    if not wants_stream(request, default=stream):
+        return Response(_search_body(wanted, await answers.answer(request.user, wanted, Permission.KB_READ)))
+
+    async def produce(run: Run) -> None:
+        begun = time.perf_counter()
+        run.emit("status", {"message": "Searching"})
+        found = await answers.answer(request.user, wanted, Permission.KB_READ)
+        facts = {"search_time_ms": round((time.perf_counter() - begun) * 1000, 3)}
+        tell_in_tokens(run, found.answer, found.hits, facts)
+
+    run = runs.start(request.user, "search", produce, keep=False)
+    return streamer.stream(request.user, run, cancel_on_disconnect=False)  # pyright: ignore[reportReturnType]
+
+
+@post("/chat", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask a question")
+async def chat(
+    request: ActorRequest,
+    turns: Turns,
+    runs: RunService,
+    streamer: RunStreamer,
+    data: ChatBody,
+    stream: bool | None = None,
+) -> Response[AnswerBody | None]:
+    """Answer a question and keep the turn in a conversation.
+
+    `?stream` or an explicit `Accept` decides between events (`context`, `chunk`, `done`) and JSON; otherwise a body
+    with `query` streams, one with `message` answers JSON.
+    """
+    default = stream if stream is not None else data.message is None
+    if wants_stream(request, default):
+        return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=False)
+    wanted = _question(data)
+    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+    turn = await turns.take(request.user, wanted, conversation_id)
+    return Response(
+        AnswerBody(**answer_fields(turn.answer, turn.hits), conversation_id=conversation_id, message_id=turn.message_id)
+    )
+
+
+@post("/query", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask a question, as a stream")
+async def query(
+    request: ActorRequest, turns: Turns, runs: RunService, streamer: RunStreamer, data: ChatBody
+) -> Response[AnswerBody | None]:
+    """The events of `/chat`; leaving stops the run, unless `cancel_on_disconnect` is false."""
+    return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=True)
+
+
+@post("/chat/stream", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask, told claim by claim")
+async def chat_stream(
+    request: ActorRequest, turns: Turns, runs: RunService, streamer: RunStreamer, data: ChatBody
+) -> Response[AnswerBody | None]:
+    """The same run told as `status`, `token`, `citation`, `claim`, then `done`."""
+    wanted = _question(data)
+    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+
+    async def produce(run: Run) -> None:
+        run.emit("status", {"message": "Searching"})
+        turn = await turns.take(request.user, wanted, conversation_id)
+        facts: dict[str, Any] = {"conversation_id": conversation_id, "message_id": turn.message_id}
+        tell_in_tokens(run, turn.answer, turn.hits, facts)
+
+    run = runs.start(request.user, "chat", produce, conversation_id=conversation_id)
+    return streamer.stream(request.user, run, cancel_on_disconnect=bool(data.cancel_on_disconnect))  # pyright: ignore[reportReturnType]
+
+
+async def _stream_chunks(
+    request: ActorRequest,
+    turns: Turns,
+    runs: RunService,
+    streamer: RunStreamer,
+    data: ChatBody,
+    *,
+    cancel_on_disconnect: bool,
+) -> Response[AnswerBody | None]:
+    wanted = _question(data)
+    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+
+    async def produce(run: Run) -> None:
+        turn = await turns.take(request.user, wanted, conversation_id)
+        tell_in_chunks(run, turn.answer, turn.hits)
+
+    run = runs.start(request.user, "chat", produce, conversation_id=conversation_id)
+    leaves = cancel_on_disconnect if data.cancel_on_disconnect is None else data.cancel_on_disconnect
+    return streamer.stream(request.user, run, cancel_on_disconnect=leaves)  # pyright: ignore[reportReturnType]
+
+
+answer_router = Router(path="/", tags=["Answers"], route_handlers=[search_stream, search, chat, query, chat_stream])
+
+
+def _question(body: ChatBody) -> SearchRequest:
+    text = body.query if body.query is not None else body.message
+    if text is None:
+        raise InvalidInputError("Send the question as query or message.", field="query")
+    kb_ids = body.kb_ids if body.kb_ids is not None else [body.kb_id] if body.kb_id is not None else None
+    request = search_request(SearchBody(query=text, kb_ids=kb_ids, limit=body.limit, filters=body.filters))
+    return replace(request, query=text.strip())
+
+
+def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
+    count = len(found.hits)
+    message = "No passages found." if not count else f"{count} passages found."
+    return SearchAnswerBody(
+        **answer_fields(found.answer, found.hits), query=wanted.query, result_count=count, message=message
+    )

@@ -1,0 +1,125 @@
+"""Use cases of answering: from a question to a checked answer, and its turn in a conversation."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from sqlalchemy import Connection
+
+from lumikb.answering import repository
+from lumikb.answering.citations import Place, compose, still_verbatim
+from lumikb.answering.errors import ConversationNotFoundError
+from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
+from lumikb.answering.models import Answer, Conversation, Message
+from lumikb.http.permission import Permission
+from lumikb.identity.models import Actor
+from lumikb.kit import clock
+from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.ids import new_id
+from lumikb.kit.pages import Page, PageRequest
+from lumikb.knowledge.derived import get_parsed, without_text
+from lumikb.retrieval.models import Hit, SearchRequest
+from lumikb.retrieval.service import RetrievalService
+from lumikb.store.blobs.port import BlobStore
+from lumikb.store.record.engine import UnitOfWork
+
+TITLE_CHARS_MAX = 255
+TITLE_CHARS_FROM_QUESTION = 80
+MAPS_CACHED = 64
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer with the passages it was drawn from, best first."""
+
+    answer: Answer
+    hits: list[Hit]
+
+
+class AnswerService:
+    """Answers questions. `passages` is how many passages an answer may draw on."""
+
+    def __init__(self, retrieval: RetrievalService, blobs: BlobStore, *, passages: int) -> None:
+        self._retrieval = retrieval
+        self._passages = passages
+        self._map_of = lru_cache(MAPS_CACHED)(lambda key: without_text(get_parsed(blobs, key)))
+
+    async def answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
+        """Search, then answer by extraction; abstains when nothing supports an answer."""
+        return await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))
+
+    def _answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
+        wide = replace(request, limit=max(request.limit, self._passages))
+        hits = self._retrieval.search(actor, wide, permission)
+        sentences = candidate_sentences(hits[: self._passages])
+        vectors = self._retrieval.text_vectors([sentence.text for sentence in sentences])
+        supports = choose_support(
+            self._retrieval.terms(request.query),
+            self._retrieval.query_vector(request.query),
+            sentences,
+            vectors,
+            self._retrieval.terms,
+        )
+        # Read again at the last moment: what was deleted or forbidden since is not quoted.
+        record = self._retrieval.still_there(actor, [support.sentence.hit.passage for support in supports])
+        checked = [support for support in supports if still_verbatim(support.sentence, record)]
+        return Answered(compose(checked, self._place), hits[: request.limit])
+
+    def _place(self, sentence: Sentence) -> Place:
+        text_map = self._map_of(sentence.hit.passage.parsed_sha256)
+        return Place(text_map.page_at(sentence.start), text_map.section_header_at(sentence.start))
+
+
+class ConversationService:
+    """Conversations belong to one user; nobody else, of whatever level, reads them."""
+
+    def create(self, unit: UnitOfWork, actor: Actor, title: str, kb_ids: list[str] | None) -> Conversation:
+        """A new, empty conversation."""
+        return repository.create_conversation(unit, new_id(), actor.user_id, _checked_title(title), kb_ids)
+
+    def list_conversations(self, connection: Connection, actor: Actor, page: PageRequest) -> Page[Conversation]:
+        """One's own, the one used last first."""
+        return repository.list_conversations(connection, actor.user_id, page)
+
+    def get(self, connection: Connection, actor: Actor, conversation_id: str) -> Conversation:
+        """One of one's own; raises `ConversationNotFoundError`."""
+        conversation = repository.find_conversation(connection, actor.user_id, conversation_id)
+        if conversation is None:
+            raise ConversationNotFoundError("There is no such conversation.")
+        return conversation
+
+    def messages(self, connection: Connection, actor: Actor, conversation_id: str) -> list[Message]:
+        """All messages of one of one's own, oldest first."""
+        return repository.list_messages(connection, self.get(connection, actor, conversation_id).id)
+
+    def rename(self, unit: UnitOfWork, actor: Actor, conversation_id: str, title: str) -> Conversation:
+        """Give it another title."""
+        conversation = self.get(unit.connection, actor, conversation_id)
+        repository.update_conversation(unit, conversation.id, title=_checked_title(title))
+        return self.get(unit.connection, actor, conversation_id)
+
+    def delete(self, unit: UnitOfWork, actor: Actor, conversation_id: str) -> None:
+        """Hide it from its owner."""
+        conversation = self.get(unit.connection, actor, conversation_id)
+        repository.update_conversation(unit, conversation.id, deleted_at=clock.now())
+
+    def store_turn(
+        self,
+        unit: UnitOfWork,
+        actor: Actor,
+        conversation_id: str,
+        kb_ids: list[str] | None,
+        question: str,
+        answer: Answer,
+    ) -> str:
+        """Store a whole turn, in a new conversation if there is none with this id yet; gives the answer's id."""
+        if repository.find_conversation(unit.connection, actor.user_id, conversation_id) is None:
+            title = " ".join(question.split())[:TITLE_CHARS_FROM_QUESTION]
+            repository.create_conversation(unit, conversation_id, actor.user_id, title, kb_ids)
+        return repository.append_turn(unit, conversation_id, question, answer)
+
+
+def _checked_title(title: str) -> str:
+    title = " ".join(title.split())
+    if not 1 <= len(title) <= TITLE_CHARS_MAX:
+        raise InvalidInputError(f"A title has 1 to {TITLE_CHARS_MAX} characters.", field="title")
+    return title

@@ -1,0 +1,161 @@
+"""The HTTP application: routers, dependencies, middleware, error mapping, OpenAPI."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, fields
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from prometheus_client import CollectorRegistry
+
+from lumikb.answering.conversation_routes import conversation_router
+from lumikb.answering.routes import answer_router
+from lumikb.answering.service import AnswerService, ConversationService
+from lumikb.answering.turns import Turns
+from lumikb.api.authentication import Authentication
+from lumikb.api.edge import Edge
+from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error
+from lumikb.api.pages import page_handlers
+from lumikb.http.permission import MARK, Permission, requires
+from lumikb.identity.routes import identity_router
+from lumikb.identity.service import IdentityService
+from lumikb.kit.errors import LumiError
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.document_routes import document_router
+from lumikb.knowledge.routes import kb_router
+from lumikb.knowledge.service import DocumentService
+from lumikb.operations.health import Health
+from lumikb.operations.routes import MetricsAccess, StatusBody, operation_router, root_handlers
+from lumikb.retrieval.routes import retrieval_router
+from lumikb.retrieval.service import RetrievalService
+from lumikb.runs.routes import run_router
+from lumikb.runs.service import RunService
+from lumikb.runs.stream import RunStreamer
+from lumikb.store.record.engine import Record
+
+API_PREFIX = "/api/v1"
+ROUTERS = [
+    identity_router,
+    kb_router,
+    document_router,
+    retrieval_router,
+    answer_router,
+    conversation_router,
+    run_router,
+    operation_router,
+]
+CORS_HEADERS = [
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "X-Request-ID",
+    "X-API-Key",
+    "Idempotency-Key",
+    "Last-Event-ID",
+]
+CORS_EXPOSED = ["X-Request-ID", "X-Run-Id", "Retry-After"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What route handlers are given, by the name of their parameter."""
+
+    record: Record
+    identity: IdentityService
+    bases: KnowledgeBaseService
+    documents: DocumentService
+    retrieval: RetrievalService
+    answers: AnswerService
+    conversations: ConversationService
+    turns: Turns
+    runs: RunService
+    streamer: RunStreamer
+    health: Health
+    platform_status: StatusBody
+    registry: CollectorRegistry
+    metrics_access: MetricsAccess
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """Bounds and origins of the HTTP application. Bytes and seconds."""
+
+    version: str
+    request_bytes_max: int
+    answer_seconds_max: float
+    cors_origins: tuple[str, ...]
+
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def make_app(services: Services, options: AppOptions, lifespan: Lifespan) -> Edge:
+    """The whole application behind its edge; raises `ValueError` when a route lacks its permission mark."""
+    app = Litestar(
+        route_handlers=[*root_handlers, Router(path=API_PREFIX, route_handlers=list(ROUTERS))],
+        dependencies={item.name: _provide(getattr(services, item.name)) for item in fields(services)},
+        middleware=[DefineMiddleware(Authentication, identity=services.identity, record=services.record)],
+        exception_handlers={LumiError: on_lumi_error, HTTPException: on_http_error, Exception: on_any_error},
+        openapi_config=_openapi(options.version),
+        cors_config=_cors(options.cors_origins),
+        request_max_body_size=options.request_bytes_max,
+        lifespan=[lifespan],
+        logging_config=None,
+        debug=False,
+    )
+    unmarked = [str(handler) for route in app.routes for handler in _handlers(route) if not _is_marked(handler)]
+    if unmarked:
+        raise ValueError(f"routes without a permission mark: {', '.join(unmarked)}")
+    return Edge(app, services.registry, answer_seconds_max=options.answer_seconds_max)
+
+
+def _provide(value: Any) -> Provide:
+    def give() -> Any:
+        return value
+
+    return Provide(give, sync_to_thread=False, use_cache=True)
+
+
+def _handlers(route: Any) -> list[Any]:
+    return list(getattr(route, "route_handlers", None) or [route.route_handler])
+
+
+def _is_marked(handler: Any) -> bool:
+    """OPTIONS is the framework's own: it names methods and reads nothing."""
+    return set(handler.http_methods) == {"OPTIONS"} or isinstance(handler.opt.get(MARK), Permission)
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_headers=CORS_HEADERS,
+        expose_headers=CORS_EXPOSED,
+        allow_credentials=True,
+        max_age=300,
+    )
+
+
+def _openapi(version: str) -> OpenAPIConfig:
+    schemes: dict[str, Any] = {
+        "bearer": SecurityScheme(type="http", scheme="bearer", description="An access token or an API key."),
+        "api_key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+    }
+    return OpenAPIConfig(
+        title="LumiKB",
+        version=version,
+        description="Put documents in, get answers whose every claim opens the passage that proves it.",
+        use_handler_docstrings=True,
+        components=Components(security_schemes=schemes),
+        security=[{"bearer": []}, {"api_key": []}],
+        openapi_router=Router(
+            path="/", route_handlers=list(page_handlers), opt=requires(Permission.PUBLIC), include_in_schema=False
+        ),
+    )

@@ -1,0 +1,126 @@
+"""The one place where errors become HTTP answers."""
+
+from typing import Any, cast
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
+
+from lumikb.http.context import current_request
+from lumikb.http.ranges import RangeNotSatisfiableError
+from lumikb.kit import errors
+
+log = structlog.get_logger(__name__)
+
+# By category: the first that fits.
+STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [
+    (errors.MalformedRequestError, 400),
+    (errors.InvalidInputError, 422),
+    (errors.UnauthenticatedError, 401),
+    (errors.ForbiddenError, 403),
+    (errors.NotFoundError, 404),
+    (errors.ConflictError, 409),
+    (errors.ExpiredError, 410),
+    (errors.TooLargeError, 413),
+    (errors.UnsupportedTypeError, 415),
+    (RangeNotSatisfiableError, 416),
+    (errors.UnavailableError, 503),
+    (errors.TimedOutError, 504),
+]
+
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "NOT_SIGNED_IN",
+    403: "NOT_ALLOWED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "VALIDATION_ERROR",
+    504: "TIMED_OUT",
+}
+
+
+class ErrorInfo(msgspec.Struct):
+    """What went wrong: a stable code, a sentence that says what to do, facts, and the id to look for in the logs."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+    request_id: str | None
+
+
+class ErrorBody(msgspec.Struct):
+    """The body of every error. `detail` is the message, or for 422 the list of field errors."""
+
+    error: ErrorInfo
+    detail: Any
+
+
+def status_of(error: errors.LumiError) -> int:
+    """The HTTP status of an error's category."""
+    return next((status for kind, status in STATUS_BY_ERROR if isinstance(error, kind)), 500)
+
+
+def error_body(code: str, message: str, details: dict[str, Any], detail: Any = None) -> ErrorBody:
+    """An error's body, with the id of the request being served."""
+    request = current_request.get()
+    info = ErrorInfo(code, message, details, request.request_id if request else None)
+    return ErrorBody(info, message if detail is None else detail)
+
+
+def on_lumi_error(_: Request[Any, Any, Any], error: errors.LumiError) -> Response[ErrorBody]:
+    """An error raised on purpose."""
+    status = status_of(error)
+    if status == 500:
+        log.error("request failed", code=error.stable_code, reason=error.message)
+    detail = None
+    if status == 422:
+        detail = [{"loc": ["body", str(error.details.get("field", ""))], "msg": error.message, "type": "value_error"}]
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(error, RangeNotSatisfiableError):
+        headers["Content-Range"] = f"bytes */{error.details['size']}"
+    body = error_body(error.stable_code, error.message, error.details, detail)
+    return Response(body, status_code=status, headers=headers)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
+    """An error of the framework: routing, decoding, validation."""
+    if isinstance(error, ValidationException):
+        return _validation(error)
+    if error.status_code >= 500:
+        return on_any_error(request, error)
+    code = _CODES.get(error.status_code, "ERROR")
+    messages = {
+        404: "There is nothing at this address.",
+        405: "This address does not take this method.",
+        413: "The request is too large.",
+    }
+    message = messages.get(error.status_code, error.detail or "The request cannot be answered.")
+    headers = dict(error.headers or {}) if error.status_code == 405 else {}
+    return Response(error_body(code, message, {}), status_code=error.status_code, headers=headers)
+
+
+def on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
+    """A defect: its traceback goes to the log, never to the client."""
+    log.error("request crashed", exc_info=error)
+    body = error_body("INTERNAL_ERROR", "Something went wrong inside LumiKB. The server's log has the cause.", {})
+    return Response(body, status_code=HTTP_500_INTERNAL_SERVER_ERROR)
+
+
+def _validation(error: ValidationException) -> Response[ErrorBody]:
+    if isinstance(error.__cause__, msgspec.DecodeError) and not isinstance(error.__cause__, msgspec.ValidationError):
+        return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
+    found: list[dict[str, str]] = cast(Any, error.extra) or [{"message": error.detail}]
+    fields: list[dict[str, Any]] = [
+        {
+            "loc": [item.get("source", "body"), item.get("key", "")],
+            "msg": item.get("message", ""),
+            "type": "value_error",
+        }
+        for item in found
+    ]
+    message = "; ".join(f"{field['loc'][-1]}: {field['msg']}".strip(": ") for field in fields) or error.detail
+    return Response(error_body("VALIDATION_ERROR", message, {"fields": fields}, fields), status_code=422)

@@ -1,0 +1,141 @@
+"""Where sentences begin and end, by rules; one pass over the text, no model and no language setting."""
+
+import re
+from collections.abc import Iterator
+
+# Everything that may end a sentence. Runs are consumed whole and judged in code: a pattern that looks ahead would
+# scan a run of dots once for each of its dots.
+_STOP = re.compile(r"[.!?…‽]+[\"'”’»)\]]*|[。！？｡]+[”’」』）】]*|\n\s*")
+
+_LINE_MARKER = re.compile(r"(?:[-*+•‣◦▪–—]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
+_WORD_BEFORE = re.compile(r"[\w.&]+\Z")
+_INITIALS = re.compile(r"(?:\w\.)*\w")
+_ORDINAL_LINE = re.compile(r"(?:^|\n)[ \t]*\(?\d{1,3}\Z")
+
+# Longer than any abbreviation below, with room for "U.S.A" and the like.
+_WORD_CHARS_MAX = 16
+
+# An abbreviation that is not listed has fewer letters.
+_WORD_CHARS_SURE = 5
+
+# A wrapped line is long; a line that ends early ends on purpose. Ideographs are as wide as two letters.
+_WRAPPED_CHARS_MIN = 50
+_WRAPPED_IDEOGRAPHS_MIN = 20
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Never end a sentence.
+_TITLES = _words(
+    "dr mr mrs ms mx prof st sr jr rev hon capt col gen lt sgt maj gov sen rep pres messrs mme mlle hr fr vs cf e.g "
+    "i.e viz approx resp incl excl ca bzw z.b d.h u.a s.o s.u vgl eig p.ex"
+)
+# End one unless a number follows.
+_BEFORE_NUMBERS = _words(
+    "no nos nr vol pp p fig figs eq eqs sec secs ch chap art tab para par ver v op jan feb mar apr jun jul aug sep "
+    "sept oct nov dec abs kap abb"
+)
+# End one if the next word looks like a beginning.
+_EITHER_WAY = _words("etc inc ltd co corp al ed eds est dept univ bros usw ff min max")
+
+_BEGINNINGS = _words(
+    "The A An This That These Those It He She We They You I In On At By For From With As If When While After Before "
+    "But And However Its His Her Their Our My There Here Der Die Das Ein Eine Es Er Sie Wir Le La Les Un Une El Los Las"
+)
+
+
+def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """`[start, end)` of each sentence of `text[start:end]`, in code points of `text`, trimmed of white space.
+
+    Spans are in order, do not overlap, and together hold every character that is not white space. A blank line, a list
+    item, a Markdown heading and a line that ends early are boundaries; a wrapped line is not. Linear in the length.
+    """
+    end = len(text) if end is None else end
+    spans: list[tuple[int, int]] = []
+    left = start
+    for cut in _cuts(text, start, end):
+        _append_trimmed(spans, text, left, cut)
+        left = cut
+    _append_trimmed(spans, text, left, end)
+    return spans
+
+
+def _append_trimmed(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    bare = piece.strip()
+    if bare:
+        left = start + len(piece) - len(piece.lstrip())
+        spans.append((left, left + len(bare)))
+
+
+def _cuts(text: str, start: int, end: int) -> Iterator[int]:
+    line_start = start
+    for match in _STOP.finditer(text, start, end):
+        at, after = match.span()
+        first = text[at]
+        if first == "\n":
+            if _is_line_boundary(text, line_start, at, after, end):
+                yield at
+            line_start = after
+        elif first in "。！？｡" or (after < end and text[after].isspace() and _is_stop(text, start, at, after, end)):
+            yield after
+
+
+def _is_line_boundary(text: str, line_start: int, at: int, after: int, end: int) -> bool:
+    """Whether the line break at `at`, followed by white space up to `after`, separates sentences."""
+    if after >= end or text.count("\n", at, after) > 1:
+        return True
+    if _LINE_MARKER.match(text, after, end) or text.startswith("#", line_start):
+        return True
+    if text[after].islower():
+        return False
+    length = at - line_start
+    last = text[at - 1] if at > line_start else ""
+    if last in ":;":
+        return True
+    return length < (_WRAPPED_IDEOGRAPHS_MIN if _is_ideograph(last) else _WRAPPED_CHARS_MIN)
+
+
+def _is_ideograph(character: str) -> bool:
+    return "\u3040" <= character <= "\u9fff"
+
+
+def _is_stop(text: str, start: int, at: int, after: int, end: int) -> bool:
+    """Whether the punctuation at `[at, after)`, which white space follows, ends a sentence."""
+    following = _first_after_space(text, after, end)
+    continues = text[following : following + 1].islower()
+    if text[at] != "." or after - at > 1:
+        return not continues
+    window = max(start, at - _WORD_CHARS_MAX)
+    before = _WORD_BEFORE.search(text, window, at)
+    if before is None:
+        return True
+    word = before[0].lower()
+    if continues:
+        # Text all in lower case: a full stop after a long word is one; an abbreviation not listed here is short.
+        return len(word) >= _WORD_CHARS_SURE and word.isalpha() and word not in _TITLES
+    if word in _TITLES or _ORDINAL_LINE.search(text, max(start, window - 4), at):
+        return False
+    if word in _BEFORE_NUMBERS:
+        return not text[following : following + 1].isdigit()
+    if word in _EITHER_WAY or (_INITIALS.fullmatch(before[0]) and not word.isdigit()):
+        return _looks_like_beginning(text, following, end) and not (len(word) == 1 and before[0].isupper())
+    return True
+
+
+def _first_after_space(text: str, after: int, end: int) -> int:
+    # White space longer than this is layout, and what follows it no continuation.
+    limit = min(end, after + 8)
+    while after < limit and text[after].isspace():
+        after += 1
+    return after
+
+
+def _looks_like_beginning(text: str, at: int, end: int) -> bool:
+    stop = at
+    limit = min(end, at + _WORD_CHARS_MAX)
+    while stop < limit and text[stop].isalpha():
+        stop += 1
+    return text[at:stop] in _BEGINNINGS

@@ -1,0 +1,71 @@
+"""The embedding model on OpenVINO: twice the speed where the CPU multiplies bfloat16."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passes
+from lumikb.compute.embed.errors import EngineError
+from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
+from lumikb.compute.embed.memory import drop_mapped_pages
+from lumikb.compute.embed.model_files import MODEL_ID
+
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+class OpenVinoEmbedder:
+    """An `Embedder`. Passes of several threads queue in OpenVINO, first come first served."""
+
+    model_id = MODEL_ID
+    dimensions = DIMENSIONS
+
+    def __init__(self, files: GraphFiles, table: WordTable, marks: Marks, *, threads: int, tier: Tier) -> None:
+        import openvino
+
+        self.tier: Tier = tier
+        core = openvino.Core()
+        # One stream over all threads: as fast as one stream a thread, 25 MB smaller, and a query's pass has all cores.
+        try:
+            self._model = core.compile_model(
+                core.read_model(str(files.graph)),
+                "CPU",
+                {
+                    "PERFORMANCE_HINT": "LATENCY",
+                    "NUM_STREAMS": "1",
+                    "INFERENCE_NUM_THREADS": threads,
+                    "INFERENCE_PRECISION_HINT": "bf16" if tier == "bf16" else "f32",
+                },
+            )
+        except RuntimeError as exc:
+            raise _failed(exc) from exc
+        drop_mapped_pages(files.weights)
+        self._table = table
+        self._marks = marks
+
+    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """See `Embedder.embed`."""
+        # A request is no thread's to share, and cheap: it holds only input and output.
+        request = self._model.create_infer_request()
+
+        def forward(words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+            try:
+                return request.infer({"words": words, "mask": mask}, share_inputs=True)[0]
+            except RuntimeError as exc:
+                raise _failed(exc) from exc
+
+        return embed_in_passes(token_ids, self._table, self._marks, forward)
+
+
+def _failed(exc: RuntimeError) -> EngineError:
+    return EngineError(f"OpenVINO failed: {exc}", engine="openvino")
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for it. Only Linux says so in a file; elsewhere the answer is no."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return any(line.startswith("flags") and not _BFLOAT16_FLAGS.isdisjoint(line.split()) for line in text.splitlines())

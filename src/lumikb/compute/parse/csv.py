@@ -1,0 +1,65 @@
+"""Tables as delimiter-separated values: one line for each row."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.plain import decode
+from lumikb.compute.parse.table import TableWriter
+from lumikb.compute.parse.text import TextBuilder
+
+DELIMITERS = ",;\t|"
+SNIFF_CHARS = 65_536
+SNIFF_LINES = 50
+
+
+def parse_csv(data: bytes, text_chars_max: int) -> ParsedText:
+    """Rows as `Header: value; Header: value`; the delimiter is the one that splits the first lines most evenly."""
+    text, warnings = decode(data, text_chars_max)
+    delimiter = sniff_delimiter(text)
+    quoting = csv.QUOTE_MINIMAL if _reads(text, delimiter) else csv.QUOTE_NONE
+    builder = TextBuilder(text_chars_max)
+    table = TableWriter(builder)
+    for row in _rows(text, delimiter, quoting):
+        table.write(list(enumerate(row)))
+    return builder.build(warnings=warnings)
+
+
+def sniff_delimiter(text: str) -> str:
+    """The delimiter of most of the first lines, a comma when none stands out.
+
+    Not `csv.Sniffer`: it takes letters for delimiters and its regular expressions take quadratic time.
+    """
+    head = text[:SNIFF_CHARS]
+    lines = [line for line in head.split("\n")[:SNIFF_LINES] if line.strip()]
+    if len(text) > len(head) and len(lines) > 1:
+        lines.pop()
+
+    def score(delimiter: str) -> tuple[int, int]:
+        counts = [_outside_quotes(line).count(delimiter) for line in lines]
+        common = max(set(counts), key=counts.count, default=0)
+        return (counts.count(common) if common else 0, common)
+
+    return max(DELIMITERS, key=score)
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _reads(text: str, delimiter: str) -> bool:
+    """Whether the quotes of `text` balance: else one stray quote would swallow rows up to the module's field limit."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
+
+
+def _rows(text: str, delimiter: str, quoting: int) -> Iterator[list[str]]:
+    if quoting == csv.QUOTE_NONE:
+        # Without quotes a row is a line: the module's limit on a field's length would refuse long ones.
+        return (line.split(delimiter) for line in text.split("\n"))
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -1,0 +1,235 @@
+"""Word documents: paragraphs, lists, tables, text boxes and notes in reading order, headings by their styles."""
+
+import re
+from dataclasses import dataclass, field
+
+from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute
+from lumikb.compute.parse.text import TextBuilder
+
+STYLE_DEPTH_MAX = 20
+
+_HEADING_NAME = re.compile(r"heading ([1-9])", re.IGNORECASE)
+_BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+
+
+def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | None]:
+    """Write the body to `builder`; returns the parts that hold its text, and the page count when Word left one."""
+    main = package.main_part("word/document.xml")
+    styles = _Styles()
+    for part in package.related(main, "styles")[:1]:
+        package.read(part, styles)
+    notes: dict[tuple[str, str], str] = {}
+    for kind in ("footnote", "endnote"):
+        for part in package.related(main, f"{kind}s")[:1]:
+            package.read(part, _Notes(kind, notes))
+    body = _Body(builder, styles, notes)
+    package.read(main, body)
+    if not body.page_starts:
+        return [main], None
+    builder.start_page(1, at=0)
+    for number, start in enumerate(body.page_starts, start=2):
+        builder.start_page(number, at=start)
+    return [main], len(body.page_starts) + 1
+
+
+@dataclass
+class _Style:
+    based_on: str = ""
+    level: int | None = None
+    listed: bool | None = None
+
+
+class _Styles(PartReader):
+    """Heading level (0 for body text) and list membership of each paragraph style."""
+
+    skipped = frozenset({"pPrChange", "rPrChange"})
+
+    def __init__(self) -> None:
+        self._styles: dict[str, _Style] = {}
+        self._current = _Style()
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == "style":
+            self._current = self._styles[attribute(attributes, "styleId")] = _Style()
+        elif name == "name":
+            title = attribute(attributes, "val")
+            heading = _HEADING_NAME.fullmatch(title)
+            if heading or title.lower() == "title":
+                self._current.level = int(heading.group(1)) if heading else 1
+        elif name == "basedOn":
+            self._current.based_on = attribute(attributes, "val")
+        elif name == "outlineLvl":
+            self._current.level = outline_level(attributes)
+        elif name == "numPr":
+            self._current.listed = True
+
+    def resolve(self, style_id: str) -> tuple[int, bool]:
+        """(level, listed) of a style, taken over from the styles it is based on."""
+        level: int | None = None
+        listed: bool | None = None
+        for _ in range(STYLE_DEPTH_MAX):
+            style = self._styles.get(style_id)
+            if style is None:
+                break
+            level = style.level if level is None else level
+            listed = style.listed if listed is None else listed
+            style_id = style.based_on
+        return level or 0, bool(listed)
+
+
+def outline_level(attributes: Attributes) -> int:
+    """Heading level from 1, 0 for body text (ECMA-376, 17.3.1.20: outline levels count from 0, and 9 is none)."""
+    value = attribute(attributes, "val")
+    return int(value) + 1 if value.isdecimal() and int(value) < 9 else 0
+
+
+class _Notes(PartReader):
+    """Text of each footnote or endnote by (kind, id)."""
+
+    def __init__(self, kind: str, found: dict[tuple[str, str], str]) -> None:
+        self._kind = kind
+        self._found = found
+        self._id = ""
+        self._in_text = False
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == self._kind:
+            self._id = attribute(attributes, "id")
+        self._in_text = name == "t"
+
+    def end(self, name: str) -> None:
+        self._in_text = False
+        if name == "p":
+            self._add(" ")
+
+    def text(self, data: str) -> None:
+        if self._in_text:
+            self._add(data)
+
+    def _add(self, data: str) -> None:
+        key = (self._kind, self._id)
+        self._found[key] = self._found.get(key, "") + data
+
+
+@dataclass
+class _Paragraph:
+    parts: list[str] = field(default_factory=list[str])
+    length: int = 0
+    style: str = ""
+    level: int | None = None
+    listed: bool | None = None
+    page_breaks: list[int] = field(default_factory=list[int])
+    notes: list[str] = field(default_factory=list[str])
+
+    def append(self, piece: str) -> None:
+        self.parts.append(piece)
+        self.length += len(piece)
+
+
+@dataclass
+class _Block:
+    """`run` names what it belongs to with its neighbours, such as one list: they stand on successive lines."""
+
+    text: str
+    level: int = 0
+    run: str = ""
+    page_breaks: list[int] = field(default_factory=list[int])
+
+
+class _Body(PartReader):
+    """Writes the body as it streams past.
+
+    Page starts are where Word last broke the pages (`lastRenderedPageBreak`). A file without those marks has no page
+    numbers rather than wrong ones. Of tracked changes the new text is read; of alternative content, Word's own choice.
+    """
+
+    skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
+
+    def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], str]) -> None:
+        self.page_starts: list[int] = []
+        self._builder = builder
+        self._styles = styles
+        self._notes = notes
+        self._paragraphs: list[_Paragraph] = []
+        self._rows: list[list[list[_Block]]] = []
+        self._in_text = False
+        self._pending_breaks = 0
+        self._last_run = ""
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == "p":
+            self._paragraphs.append(_Paragraph())
+        elif name == "tr":
+            self._rows.append([])
+        elif name == "tc" and self._rows:
+            self._rows[-1].append([])
+        elif self._paragraphs:
+            self._start_in_paragraph(name, attributes, self._paragraphs[-1])
+
+    def end(self, name: str) -> None:
+        if name == "t":
+            self._in_text = False
+        elif name == "p" and self._paragraphs:
+            self._end_paragraph(self._paragraphs.pop())
+        elif name == "tr" and self._rows:
+            self._end_row(self._rows.pop())
+
+    def text(self, data: str) -> None:
+        if self._in_text and self._paragraphs:
+            self._paragraphs[-1].append(data)
+
+    def _start_in_paragraph(self, name: str, attributes: Attributes, paragraph: _Paragraph) -> None:
+        if name == "t":
+            self._in_text = True
+        elif name in _BREAKS:
+            paragraph.append(_BREAKS[name])
+        elif name == "lastRenderedPageBreak":
+            paragraph.page_breaks.append(paragraph.length)
+        elif name == "pStyle":
+            paragraph.style = attribute(attributes, "val")
+        elif name == "outlineLvl":
+            paragraph.level = outline_level(attributes)
+        elif name == "numId":
+            # ECMA-376, 17.9.18: number 0 takes the paragraph out of the list that its style puts it in.
+            paragraph.listed = attribute(attributes, "val") != "0"
+        elif name in {"footnoteReference", "endnoteReference"}:
+            kind = name.removesuffix("Reference")
+            paragraph.notes.append(self._notes.get((kind, attribute(attributes, "id")), ""))
+
+    def _end_paragraph(self, paragraph: _Paragraph) -> None:
+        level, listed = self._styles.resolve(paragraph.style)
+        level = level if paragraph.level is None else paragraph.level
+        listed = listed if paragraph.listed is None else paragraph.listed
+        raw = "".join(paragraph.parts)
+        text = raw.strip()
+        if text:
+            bullet = "- " if listed and not level else ""
+            shift = len(bullet) - (len(raw) - len(raw.lstrip()))
+            breaks = [min(max(at + shift, 0), len(bullet + text)) for at in paragraph.page_breaks]
+            self._emit(_Block(bullet + text, level, "list" if bullet else "", breaks))
+        else:
+            self._pending_breaks += len(paragraph.page_breaks)
+        for note in paragraph.notes:
+            if note.strip():
+                self._emit(_Block(note.strip()))
+
+    def _end_row(self, cells: list[list[_Block]]) -> None:
+        if len(cells) == 1:
+            # A row of one cell is a frame around ordinary paragraphs, which keep their headings.
+            for block in cells[0]:
+                self._emit(block)
+            return
+        texts = [" ".join(" ".join(block.text.split()) for block in cell) for cell in cells]
+        if any(texts):
+            breaks = [0 for cell in cells for block in cell for _ in block.page_breaks]
+            self._emit(_Block(" | ".join(texts), run="table", page_breaks=breaks))
+
+    def _emit(self, block: _Block) -> None:
+        if self._rows and self._rows[-1]:
+            self._rows[-1][-1].append(block)
+            return
+        separator = "\n" if block.run and block.run == self._last_run else "\n\n"
+        start = self._builder.append_block(block.text, separator, block.level)
+        self.page_starts += [start] * self._pending_breaks + [start + at for at in block.page_breaks]
+        self._pending_breaks = 0
+        self._last_run = block.run

@@ -1,0 +1,189 @@
+"""Which kind of file this is: decided by its content and checked against its name."""
+
+import re
+from enum import Enum
+from pathlib import PurePath
+
+from lumikb.compute.parse.errors import (
+    EmptyFileError,
+    EncryptedError,
+    MimeTypeMismatchError,
+    ParseError,
+    UnsupportedFormatError,
+)
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+
+
+class Format(Enum):
+    """A kind of file that LumiKB reads, with its canonical MIME type and its file name extensions."""
+
+    PDF = ("application/pdf", (".pdf",))
+    DOCX = (_OFFICE + "wordprocessingml.document", (".docx",))
+    PPTX = (_OFFICE + "presentationml.presentation", (".pptx",))
+    XLSX = (_OFFICE + "spreadsheetml.sheet", (".xlsx",))
+    HTML = ("text/html", (".html", ".htm", ".xhtml"))
+    MARKDOWN = ("text/markdown", (".md", ".markdown"))
+    TEXT = ("text/plain", (".txt", ".text", ".log"))
+    CSV = ("text/csv", (".csv", ".tsv"))
+
+    def __init__(self, mime_type: str, extensions: tuple[str, ...]) -> None:
+        self.mime_type = mime_type
+        self.extensions = extensions
+
+
+_BY_EXTENSION = {extension: kind for kind in Format for extension in kind.extensions}
+_TEXTUAL = {Format.HTML, Format.MARKDOWN, Format.TEXT, Format.CSV}
+_OFFICE_FOLDERS = {b"word": Format.DOCX, b"ppt": Format.PPTX, b"xl": Format.XLSX}
+_OFFICE_SHARED = {b"[Content_Types].xml", b"_rels", b"docProps", b"customXml"}
+
+# First bytes of what is neither a document we read nor text, and what people call it.
+_MAGIC = [
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"RIFF", "an image, sound or video"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"{\\rtf", "a rich text (RTF) file"),
+    (b"SQLite format 3\x00", "a database"),
+    (b"%!PS", "a PostScript file"),
+]
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_OLE_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_LEGACY = {
+    "WordDocument": "an old Word file (.doc)",
+    "Workbook": "an old Excel file (.xls)",
+    "PowerPoint Document": "an old PowerPoint file (.ppt)",
+}
+_ZIP_ENTRY = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+
+# ISO 32000-1, annex H.3.4.1: readers accept the header anywhere in the first 1024 bytes.
+_PDF_HEADER_BYTES = 1024
+_TEXT_SAMPLE_BYTES = 65_536
+_CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\x0b\x0c\r\x1b\x08\x00") + b"\x7f"
+_CONTROL_SHARE_MAX = 0.01
+
+_READABLE = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, text or CSV"
+
+
+def detect_format(head: bytes, filename: str) -> Format:
+    """The format of a file from its first bytes (64 KiB do, the whole file is exact) and its name.
+
+    Raises `EmptyFileError`, `MimeTypeMismatchError` when content and name disagree, `UnsupportedFormatError` when no
+    parser reads it, and `EncryptedError` for an Office file behind a password.
+    """
+    if not head:
+        raise EmptyFileError("This file is empty. Upload a file that has content.")
+    extension = PurePath(filename).suffix.lower()
+    named = _BY_EXTENSION.get(extension)
+    if extension and named is None:
+        raise UnsupportedFormatError(
+            f"Files of type {extension} cannot be read. Convert the file to {_READABLE} and upload that.",
+            extension=extension,
+        )
+    if head.startswith(_OLE_START):
+        raise _ole_error(head, named)
+    if head.startswith(_ZIP_STARTS):
+        return _detect_office(head, named)
+    if head.lstrip()[:5] == b"%PDF-" or (named is Format.PDF and b"%PDF-" in head[:_PDF_HEADER_BYTES]):
+        return _agreed(Format.PDF, named, "a PDF")
+    looks = next((looks for start, looks in _MAGIC if head.startswith(start)), None)
+    if looks is None and not is_text(head):
+        looks = "binary data"
+    if looks is not None:
+        raise _refusal(looks, named)
+    if named is None:
+        return Format.HTML if re.match(rb"\s*<(!doctype html|html)", head, re.IGNORECASE) else Format.TEXT
+    if named not in _TEXTUAL:
+        raise _refusal("text", named)
+    return named
+
+
+def is_text(data: bytes) -> bool:
+    """Whether `data` reads as text in some encoding, judged by its control characters."""
+    sample = data[:_TEXT_SAMPLE_BYTES]
+    encoding = wide_encoding(sample)
+    if encoding is not None:
+        decoded = sample.decode(encoding, errors="replace")
+        odd = sum(char < " " and char not in "\t\n\r\f\v" for char in decoded) + decoded.count("\ufffd")
+        return odd <= max(1, len(decoded) * _CONTROL_SHARE_MAX)
+    if b"\x00" in data:
+        return False
+    controls = len(sample) - len(sample.translate(None, _CONTROL_BYTES))
+    return controls <= len(sample) * _CONTROL_SHARE_MAX
+
+
+def wide_encoding(data: bytes) -> str | None:
+    """The UTF-16 or UTF-32 flavour of `data` by its byte order mark or the places of its NULs, else None."""
+    if data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    sample = data[:_TEXT_SAMPLE_BYTES]
+    pairs = len(sample) // 2
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    # Latin letters in UTF-16 have a NUL in every high byte and next to none in the low one; binary data has both.
+    if odd > pairs * 0.4 and even * 20 <= odd:
+        return "utf-16-le"
+    if even > pairs * 0.4 and odd * 20 <= even:
+        return "utf-16-be"
+    return None
+
+
+def _agreed(found: Format, named: Format | None, looks: str) -> Format:
+    if named is not None and named is not found:
+        raise _refusal(looks, named)
+    return found
+
+
+def _refusal(looks: str, named: Format | None) -> ParseError:
+    if named is None:
+        return UnsupportedFormatError(
+            f"This file is {looks}, which cannot be read. Convert it to {_READABLE} and upload that."
+        )
+    return MimeTypeMismatchError(
+        f"This file is named {named.extensions[0]} but its content is {looks}. "
+        "Give it the extension that fits its content, or export it again.",
+        expected=named.mime_type,
+    )
+
+
+def _detect_office(head: bytes, named: Format | None) -> Format:
+    names = _zip_names(head)
+    # The first one counts: a presentation may hold a workbook, whose entries show as well when it is stored unpacked.
+    folders = [name.split(b"/")[0] for name in names]
+    found = next((_OFFICE_FOLDERS[folder] for folder in folders if folder in _OFFICE_FOLDERS), None)
+    if found is not None:
+        return _agreed(found, named, f"an Office file of type {found.extensions[0]}")
+    # A head may end before the folder that tells: then the shared parts must do, and the parser decides.
+    if named is not None and named in _OFFICE_FOLDERS.values() and _OFFICE_SHARED.intersection(folders):
+        return named
+    raise _refusal("a ZIP archive", named)
+
+
+def _zip_names(head: bytes) -> list[bytes]:
+    # By signature, as entries that were written as a stream do not say in front how long they are.
+    return [
+        head[match.end() : match.end() + int.from_bytes(match.group(1), "little")]
+        for match in _ZIP_ENTRY.finditer(head)
+    ]
+
+
+def _ole_error(head: bytes, named: Format | None) -> ParseError:
+    encrypted = EncryptedError("This file needs a password. Remove the password and upload it again.")
+    if _OLE_ENCRYPTED in head:
+        return encrypted
+    for stream, looks in _OLE_LEGACY.items():
+        if stream.encode("utf-16-le") in head:
+            return _refusal(looks, named)
+    # A head may lack the directory. Under a modern name this container is nearly always an encrypted file.
+    return encrypted if named in _OFFICE_FOLDERS.values() else _refusal("an old Office file", named)

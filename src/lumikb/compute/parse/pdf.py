@@ -1,0 +1,167 @@
+"""PDF by pdfium: the text of each page, and the outline (bookmarks) as headings."""
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate, islice
+
+import pypdfium2
+
+from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
+from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.text import TextBuilder, clean, squeeze
+
+PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
+PAGE_SEPARATOR = "\n\n"
+OUTLINE_DEPTH_MAX = 15
+OUTLINE_ENTRIES_MAX = 50_000
+
+# fpdfview.h: FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY.
+_ENCRYPTED_CODES = {4, 5}
+
+# pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
+# Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
+_SPLIT_WORD = re.compile("[\ufffe\x02]\\s*(?=[^\\W\\d_A-Z])")
+_LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*")
+_TRAILING_SPACES = re.compile(r"[ \t]+\n")
+_NUMBERING = r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?"
+_DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d\d)'?(\d\d)?|Z)?")
+
+# Readers look for the end marker in the last 1024 bytes (ISO 32000-1, annex H.3.4.4); padding comes on top of that.
+_TAIL_BYTES = 4096
+
+
+def parse_pdf(data: bytes, text_chars_max: int) -> ParsedText:
+    """Pages joined by a blank line, so that every page has its own offset; see `_add_outline` for headings.
+
+    Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when no page has text. Some pages without text give the
+    warning `PAGES_WITHOUT_TEXT`.
+    """
+    _check_end(data)
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as exc:
+        if exc.err_code in _ENCRYPTED_CODES:
+            raise EncryptedError("This file needs a password. Remove the password and upload it again.") from exc
+        raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
+    try:
+        return _read(document, text_chars_max)
+    finally:
+        document.close()
+
+
+def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
+    builder = TextBuilder(text_chars_max)
+    pages: list[str] = []
+    for index in range(len(document)):
+        if index:
+            builder.append(PAGE_SEPARATOR)
+        pages.append(_page_text(document, index))
+        builder.start_page(index + 1)
+        builder.append(pages[-1])
+    blank = sum(not page for page in pages)
+    if blank == len(pages):
+        raise NoTextError(
+            "This PDF has no text, only images of its pages, as a scan has. Run it through text recognition (OCR) "
+            "and upload the result.",
+            page_count=len(pages),
+        )
+    _add_outline(builder, document, pages)
+    return builder.build(
+        page_count=len(pages),
+        title=_about(document, "Title"),
+        metadata={
+            "author": _about(document, "Author"),
+            "subject": _about(document, "Subject"),
+            "keywords": _about(document, "Keywords"),
+            "created": _iso_date(_about(document, "CreationDate")),
+            "modified": _iso_date(_about(document, "ModDate")),
+        },
+        warnings=[PAGES_WITHOUT_TEXT] if blank else [],
+    )
+
+
+def _add_outline(builder: TextBuilder, document: pypdfium2.PdfDocument, pages: list[str]) -> None:
+    """Place each bookmark where its title stands on its page, else after the bookmark before it on that page."""
+    starts = list(accumulate((len(page) + len(PAGE_SEPARATOR) for page in pages), initial=0))
+    cursors = [0] * len(pages)
+    for index, title, level in islice(_bookmarks(document), OUTLINE_ENTRIES_MAX):
+        if not 0 <= index < len(pages):
+            continue
+        found = _find_title(pages[index], title, cursors[index])
+        at = cursors[index] if found is None else found.start(1)
+        cursors[index] = at if found is None else found.end(1)
+        written = found is not None and found.group(1) == title
+        builder.add_heading(title, level, at=starts[index] + at, written=written)
+
+
+def _bookmarks(document: pypdfium2.PdfDocument) -> Iterator[tuple[int, str, int]]:
+    """(page index, title, level from 1) of each bookmark that leads to a page, in the outline's order."""
+    for bookmark in document.get_toc(max_depth=OUTLINE_DEPTH_MAX):
+        destination = bookmark.get_dest()
+        index = destination.get_index() if destination else None
+        try:
+            title = squeeze(bookmark.get_title())
+        except UnicodeDecodeError:
+            continue
+        if title and index is not None:
+            yield index, title, bookmark.level + 1
+
+
+def _find_title(page: str, title: str, cursor: int) -> re.Match[str] | None:
+    """Where `title` (group 1) stands after `cursor`: alone on its lines, else at the start of one, else anywhere."""
+    words = r"\s+".join(re.escape(word) for word in title.split())
+    for pattern in (rf"^{_NUMBERING}({words})[ \t]*$", rf"^{_NUMBERING}({words})\b", rf"({words})"):
+        found = re.compile(pattern, re.MULTILINE | re.IGNORECASE).search(page, cursor)
+        if found is not None:
+            return found
+    return None
+
+
+def _about(document: pypdfium2.PdfDocument, key: str) -> str:
+    try:
+        return document.get_metadata_value(key)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _iso_date(value: str) -> str:
+    """A PDF date (ISO 32000-1, 7.9.4) in ISO 8601 as precise as it is, empty when it is not a date."""
+    date = _DATE.match(value)
+    if date is None:
+        return ""
+    year, month, day, hour, minute, second, sign, zone_hour, zone_minute = date.groups()
+    if hour is None:
+        return "-".join(part for part in (year, month, day) if part)
+    zone = f"{sign}{zone_hour}:{zone_minute or '00'}" if sign else "Z"
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{zone}"
+
+
+def _check_end(data: bytes) -> None:
+    """Refuses a file that ends too early: pdfium would mend it and silently read the part that is there."""
+    tail = data.rstrip(b"\x00\r\n\t ")[-_TAIL_BYTES:]
+    if b"%%EOF" not in tail and b"startxref" not in tail:
+        raise CorruptedError("This PDF ends too early, as after an interrupted download. Get it again and upload that.")
+
+
+def _page_text(document: pypdfium2.PdfDocument, index: int) -> str:
+    """The text of one page, stripped. The only place that takes text from pdfium: one call for the whole page."""
+    try:
+        page = document[index]
+        try:
+            text_page = page.get_textpage()
+            try:
+                text = text_page.get_text_range()
+            finally:
+                text_page.close()
+        finally:
+            page.close()
+    except pypdfium2.PdfiumError as exc:
+        raise CorruptedError(
+            f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
+        ) from exc
+    text = _joined_lines(clean(text.replace("\r\n", "\n").replace("\r", "\n")))
+    return _TRAILING_SPACES.sub("\n", text).strip()
+
+
+def _joined_lines(text: str) -> str:
+    return _LINE_END_HYPHEN.sub("-", _SPLIT_WORD.sub("", text))

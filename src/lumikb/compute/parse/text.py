@@ -1,0 +1,108 @@
+"""What every parser builds its result with: one text, its pages and its headings, under the bound on its length."""
+
+import re
+
+from lumikb.compute.parse.errors import OutputLimitError
+from lumikb.compute.parse.models import Heading, PageStart, ParsedText
+
+NO_TEXT = "NO_TEXT"
+HEADING_LEVEL_MAX = 6
+# Every chunk repeats the titles above it: a file that marks whole paragraphs as headings must not multiply them.
+TITLE_CHARS_MAX = 300
+
+# PostgreSQL stores no NUL, and a lone surrogate cannot be encoded as UTF-8.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """`text` without NULs and lone surrogates."""
+    return _UNSTORABLE.sub("", text)
+
+
+def squeeze(text: str) -> str:
+    """`text` cleaned, every run of white space made one space, the ends stripped."""
+    return _SPACES.sub(" ", clean(text)).strip()
+
+
+def check_length(chars: int, text_chars_max: int) -> None:
+    """Raises `OutputLimitError` when `chars` is more than `text_chars_max`."""
+    if chars > text_chars_max:
+        raise OutputLimitError(
+            f"The text of this file is longer than {text_chars_max:,} characters. "
+            "Split the file into parts and upload them one by one.",
+            text_chars_max=text_chars_max,
+        )
+
+
+class TextBuilder:
+    """Appends pieces to one text and notes where pages and headings start.
+
+    Callers clean what they append, as offsets are taken from the pieces' lengths.
+    """
+
+    def __init__(self, text_chars_max: int) -> None:
+        self._text_chars_max = text_chars_max
+        self._parts: list[str] = []
+        self._pages: list[PageStart] = []
+        self._headings: list[Heading] = []
+        self.length = 0
+
+    def append(self, piece: str) -> int:
+        """Append `piece` as it stands and return its offset. Raises `OutputLimitError` at the bound."""
+        check_length(self.length + len(piece), self._text_chars_max)
+        start = self.length
+        self._parts.append(piece)
+        self.length += len(piece)
+        return start
+
+    def append_block(self, block: str, separator: str = "\n\n", level: int = 0) -> int:
+        """Append `block` after `separator` (none at the start) and return its offset; a `level` marks a heading."""
+        if self.length:
+            self.append(separator)
+        start = self.append(block)
+        if level:
+            title = squeeze(block)
+            self.add_heading(title, level, at=start, written=block.startswith(title))
+        return start
+
+    def add_heading(self, title: str, level: int, *, at: int | None = None, written: bool = True) -> None:
+        """Note a heading at `at`, or at the end of what is there.
+
+        A title that is not `written` in the text letter for letter (it runs over two lines there, or stands only in the
+        outline) gets an empty span.
+        """
+        start = self.length if at is None else at
+        title = title[:TITLE_CHARS_MAX].rstrip()
+        end = start + len(title) if written else start
+        self._headings.append(Heading(start, end, min(level, HEADING_LEVEL_MAX), title))
+
+    def start_page(self, number: int, at: int | None = None) -> None:
+        """Page `number` starts at `at`, or at the end of what is there."""
+        self._pages.append(PageStart(self.length if at is None else at, number))
+
+    def build(
+        self,
+        *,
+        page_count: int | None = None,
+        title: str | None = None,
+        metadata: dict[str, str] | None = None,
+        warnings: list[str] | None = None,
+    ) -> ParsedText:
+        """The result; a text of nothing but white space becomes the empty text with the warning `NO_TEXT`."""
+        text = "".join(self._parts)
+        known = {key: squeezed for key, value in (metadata or {}).items() if (squeezed := squeeze(value))}
+        title = squeeze(title or "") or None
+        if not text or text.isspace():
+            return ParsedText(
+                text="", page_count=page_count, title=title, metadata=known, warnings=[*(warnings or []), NO_TEXT]
+            )
+        return ParsedText(
+            text=text,
+            pages=self._pages,
+            headings=sorted(self._headings, key=lambda heading: heading.start),
+            page_count=page_count,
+            title=title,
+            metadata=known,
+            warnings=warnings or [],
+        )

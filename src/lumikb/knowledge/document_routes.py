@@ -1,0 +1,300 @@
+"""Routes of documents."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import msgspec
+from litestar import MediaType, Response, Router, delete, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from lumikb.http.multipart import multipart_parts
+from lumikb.http.pages import PageBody, page_body
+from lumikb.http.permission import Permission, requires
+from lumikb.http.ranges import byte_range
+from lumikb.http.routes import is_head
+from lumikb.kit.errors import InvalidInputError, MalformedRequestError
+from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.models import Chunk, Document, DocumentFilter, NewDocument
+from lumikb.knowledge.routes import ActorRequest
+from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.wire import (
+    ChunkBody,
+    ContentBody,
+    DocumentBody,
+    DocumentStatusBody,
+    chunk_body,
+    document_body,
+    document_status_body,
+)
+from lumikb.store.blobs.port import StoredBlob
+from lumikb.store.record.engine import Record
+
+CONTENT_CHARS_MAX = 1_000_000
+_KB = "/knowledge-bases/{kb_id:str}/documents"
+_ONE = _KB + "/{document_id:str}"
+
+Tags = Annotated[list[str] | None, Parameter(description="Documents that have all of these tags.")]
+
+
+class MissingFileError(MalformedRequestError):
+    """The form has no part called `file`."""
+
+    code = "FILE_MISSING"
+
+
+@get(_KB, opt=requires(Permission.KB_READ), summary="List documents")
+async def list_documents(
+    request: ActorRequest,
+    documents: DocumentService,
+    record: Record,
+    kb_id: str,
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
+    sort_by: str = "created_at",
+    sort_order: Literal["asc", "desc"] = "desc",
+    search: str | None = None,
+    status: str | None = None,
+    mime_type: str | None = None,
+    tags: Tags = None,
+    date_from: datetime | None = None,
+    date_to: datetime | None = None,
+) -> PageBody[DocumentBody]:
+    """Documents of a knowledge base. `search` looks in names; dates are the document's own, else of its upload."""
+    wanted = DocumentFilter(search, status, mime_type, _split(tags), date_from, date_to, sort_by, sort_order == "desc")
+    asked = PageRequest(page, limit)
+    found = await record.read_async(
+        lambda connection: documents.list_documents(connection, request.user, [kb_id], wanted, asked)
+    )
+    return page_body(found, document_body)
+
+
+@get("/documents", opt=requires(Permission.KB_READ), summary="List documents of all knowledge bases")
+async def list_all_documents(
+    request: ActorRequest,
+    documents: DocumentService,
+    bases: KnowledgeBaseService,
+    record: Record,
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
+    collection: str | None = None,
+    status: str | None = None,
+) -> PageBody[DocumentBody]:
+    """Documents of every knowledge base that the caller may read, or of the one called `collection`."""
+    asked = PageRequest(page, limit)
+
+    def find(connection: Connection) -> Page[Document]:
+        kb_ids = None if collection is None else [bases.get_by_name(connection, request.user, collection).id]
+        return documents.list_documents(connection, request.user, kb_ids, DocumentFilter(status=status), asked)
+
+    return page_body(await record.read_async(find), document_body)
+
+
+@post(
+    _KB,
+    opt=requires(Permission.KB_WRITE),
+    status_code=202,
+    request_max_body_size=None,
+    summary="Upload a document",
+)
+async def upload_document(request: ActorRequest, documents: DocumentService, kb_id: str) -> DocumentBody:
+    """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
+    `metadata` (JSON object) and `priority` (a smaller number is sooner).
+
+    Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
+    `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
+    with `duplicate_of`.
+    """
+    blob: StoredBlob | None = None
+    filename = ""
+    fields: dict[str, str] = {}
+    async for part in multipart_parts(request.headers.get("content-type", ""), request.stream()):
+        if part.name == "file" and blob is None:
+            filename = part.filename or ""
+            blob = await documents.store(request.user, kb_id, part.content)
+        else:
+            fields[part.name] = await part.text()
+    if blob is None:
+        raise MissingFileError("Send the file in a part called file.")
+    try:
+        new = _new_document(filename, fields)
+    except InvalidInputError:
+        await documents.discard(blob)
+        raise
+    accepted = await documents.accept(request.user, kb_id, new, blob)
+    return document_body(accepted.document, duplicate=accepted.duplicate)
+
+
+@get(_ONE, opt=requires(Permission.KB_READ), summary="Read a document's facts")
+async def get_document(
+    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+) -> DocumentBody:
+    """A document with its status, newest version, tags and metadata."""
+    return document_body(
+        await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
+    )
+
+
+@get("/documents/{document_id:str}", opt=requires(Permission.KB_READ), summary="Read a document's facts by its id")
+async def get_any_document(
+    request: ActorRequest, documents: DocumentService, record: Record, document_id: str
+) -> DocumentBody:
+    """The same, without naming the knowledge base."""
+    return document_body(await record.read_async(lambda read: documents.get(read, request.user, document_id)))
+
+
+@get(_ONE + "/status", opt=requires(Permission.KB_READ), summary="Read a document's status")
+async def get_document_status(
+    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+) -> DocumentStatusBody:
+    """PENDING, PROCESSING (with step and percent), READY, FAILED (with the reason and what to do) or ARCHIVED."""
+    return document_status_body(
+        await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
+    )
+
+
+@get(_ONE + "/content", opt=requires(Permission.KB_READ), summary="Read a document's text")
+async def get_document_content(
+    request: ActorRequest,
+    documents: DocumentService,
+    record: Record,
+    kb_id: str,
+    document_id: str,
+    start: int = 0,
+    end: int | None = None,
+) -> ContentBody:
+    """The text at `[start, end)` in code points, up to 1,000,000 of them: what citations and chunks point into."""
+    if start < 0 or (end is not None and end < start):
+        raise InvalidInputError("start and end must not be negative or reversed.", start=start, end=end)
+
+    def read(connection: Connection) -> str:
+        return documents.parsed_text(documents.get(connection, request.user, document_id, kb_id=kb_id)).text
+
+    text = await record.read_async(read)
+    stop = min(len(text), start + CONTENT_CHARS_MAX, len(text) if end is None else end)
+    begin = min(start, stop)
+    return ContentBody(text[begin:stop], begin, stop, len(text))
+
+
+@get(_ONE + "/chunks", opt=requires(Permission.KB_READ), summary="List a document's passages")
+async def list_document_chunks(
+    request: ActorRequest,
+    documents: DocumentService,
+    bases: KnowledgeBaseService,
+    record: Record,
+    kb_id: str,
+    document_id: str,
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
+) -> PageBody[ChunkBody]:
+    """The passages that searches find, in the order of the text."""
+    asked = PageRequest(page, limit)
+
+    def read(connection: Connection) -> PageBody[ChunkBody]:
+        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
+        kb_name = bases.get(connection, request.user, kb_id).name
+
+        def to_wire(chunk: Chunk) -> ChunkBody:
+            return chunk_body(chunk, document, kb_name)
+
+        return page_body(documents.chunks(connection, document, asked), to_wire)
+
+    return await record.read_async(read)
+
+
+@get(_ONE + "/download", opt=requires(Permission.KB_READ), summary="Download the original file")
+async def download_document(
+    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+) -> Response[Any]:
+    """The bytes as they were uploaded; honours `Range`."""
+    document = await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
+    wanted = byte_range(request.headers.get("range"), document.size_bytes)
+    start, end = wanted or (0, document.size_bytes)
+    ascii_name = re.sub(r"[^\w.\- ]", "_", document.filename, flags=re.ASCII)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(document.filename)}",
+        "ETag": f'"{document.sha256}"',
+    }
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{document.size_bytes}"
+    status = 206 if wanted is not None else 200
+    if is_head():
+        return Response(b"", headers=headers, media_type=document.mime_type, status_code=status)
+    return Stream(
+        documents.content(document.sha256, start, end),
+        headers=headers,
+        media_type=MediaType.TEXT if document.mime_type == "text/plain" else document.mime_type,
+        status_code=status,
+    )
+
+
+@post(_ONE + "/retry", opt=requires(Permission.KB_WRITE), status_code=202, summary="Try a failed document again")
+async def retry_document(
+    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+) -> DocumentBody:
+    """Enqueue a FAILED document again; 409 `NOT_RETRYABLE` for any other."""
+    return document_body(
+        await record.write_async(lambda unit: documents.retry(unit, request.user, document_id, kb_id=kb_id))
+    )
+
+
+@delete(_ONE, opt=requires(Permission.KB_WRITE), summary="Delete a document")
+async def delete_document(
+    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+) -> None:
+    """Gone for every reader when this answers; erased from the record and the store soon after."""
+    await record.write_async(lambda unit: documents.delete(unit, request.user, document_id, kb_id=kb_id))
+
+
+@delete("/documents/{document_id:str}", opt=requires(Permission.KB_WRITE), summary="Delete a document by its id")
+async def delete_any_document(
+    request: ActorRequest, documents: DocumentService, record: Record, document_id: str
+) -> None:
+    """The same, without naming the knowledge base."""
+    await record.write_async(lambda unit: documents.delete(unit, request.user, document_id))
+
+
+document_router = Router(
+    path="/",
+    tags=["Documents"],
+    route_handlers=[
+        list_documents,
+        list_all_documents,
+        upload_document,
+        get_document,
+        get_any_document,
+        get_document_status,
+        get_document_content,
+        list_document_chunks,
+        download_document,
+        retry_document,
+        delete_document,
+        delete_any_document,
+    ],
+)
+
+
+def _split(values: list[str] | None) -> tuple[str, ...]:
+    """Repeated and comma-separated values alike."""
+    return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+
+
+def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
+    tags = fields.get("tags", "")
+    try:
+        return NewDocument(
+            filename=filename,
+            tags=msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(","),
+            metadata=msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any]),
+            priority=int(fields["priority"]) if fields.get("priority") else None,
+        )
+    except (msgspec.MsgspecError, ValueError) as exc:
+        raise InvalidInputError(
+            "tags is a list, metadata a JSON object, priority a number.", fields=sorted(fields)
+        ) from exc

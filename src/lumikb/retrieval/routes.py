@@ -1,0 +1,88 @@
+"""Routes of search without answers."""
+
+import time
+from typing import Annotated
+
+from litestar import Request, Router, get, post
+from litestar.datastructures import State
+from litestar.params import Parameter
+
+from lumikb.http.permission import Permission, requires
+from lumikb.identity.models import Actor
+from lumikb.kit.errors import InvalidInputError
+from lumikb.retrieval.errors import MissingTargetError
+from lumikb.retrieval.models import LIMIT_MAX, Hit, SearchRequest
+from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.wire import (
+    ResultsBody,
+    SearchBody,
+    SimilarBody,
+    SimilarResults,
+    result_body,
+    search_request,
+)
+
+ActorRequest = Request[Actor, None, State]
+KbIds = Annotated[list[str] | None, Parameter(description="Repeat, or separate by commas; none: all.")]
+
+
+@post("/search/quick", opt=requires(Permission.KB_READ), status_code=200, summary="Search without an answer")
+async def search_quick(request: ActorRequest, retrieval: RetrievalService, data: SearchBody) -> ResultsBody:
+    """The results alone."""
+    return await run_search(retrieval, request.user, search_request(data))
+
+
+@get("/search/similar", opt=requires(Permission.KB_READ), summary="Find neighbours of a document or passage")
+async def get_similar(
+    request: ActorRequest,
+    retrieval: RetrievalService,
+    document_id: str | None = None,
+    chunk_id: str | None = None,
+    kb_ids: KbIds = None,
+    limit: int = 10,
+) -> SimilarResults:
+    """Passages near to a document or a passage, which are absent themselves."""
+    return await _similar(request.user, retrieval, SimilarBody(document_id, chunk_id, split_ids(kb_ids), limit))
+
+
+@post("/search/similar", opt=requires(Permission.KB_READ), status_code=200, summary="Find neighbours (as POST)")
+async def post_similar(request: ActorRequest, retrieval: RetrievalService, data: SimilarBody) -> SimilarResults:
+    """The same as GET."""
+    return await _similar(request.user, retrieval, data)
+
+
+retrieval_router = Router(path="/", tags=["Search"], route_handlers=[search_quick, get_similar, post_similar])
+
+
+def split_ids(values: list[str] | None) -> list[str] | None:
+    """Repeated and comma-separated ids alike; None when none is given."""
+    ids = [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+    return ids or None
+
+
+async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRequest) -> ResultsBody:
+    """Search off the event loop, and say how long it took."""
+    begun = time.perf_counter()
+    hits = await retrieval.in_pool(lambda: retrieval.search(actor, wanted))
+    milliseconds = round((time.perf_counter() - begun) * 1000, 3)
+    results = [result_body(hit) for hit in hits]
+    return ResultsBody(
+        query=wanted.query,
+        results=results,
+        result_count=len(results),
+        total_count=len(results),
+        search_time_ms=milliseconds,
+    )
+
+
+async def _similar(actor: Actor, retrieval: RetrievalService, wanted: SimilarBody) -> SimilarResults:
+    if not wanted.document_id and not wanted.chunk_id:
+        raise MissingTargetError("Name a document_id or a chunk_id.")
+    if not 1 <= wanted.limit <= LIMIT_MAX:
+        raise InvalidInputError(f"limit must lie between 1 and {LIMIT_MAX}.", field="limit")
+
+    def find() -> list[Hit]:
+        return retrieval.similar(actor, wanted.document_id, wanted.chunk_id, wanted.kb_ids, wanted.limit)
+
+    hits = await retrieval.in_pool(find)
+    return SimilarResults([result_body(hit) for hit in hits], len(hits))

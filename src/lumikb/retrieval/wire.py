@@ -1,0 +1,126 @@
+"""Searches and their results on the wire."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lumikb.retrieval.models import Filters, Hit, SearchRequest
+
+
+class ResultBody(msgspec.Struct, kw_only=True):
+    """A passage that was found.
+
+    `score` ranks the results of one search, `relevance_score` is comparable between searches; both lie between 0 and 1.
+    Offsets count Unicode code points of the document's text.
+    """
+
+    chunk_id: str
+    document_id: str
+    document_name: str
+    version: int
+    kb_id: str
+    kb_name: str
+    chunk_text: str
+    content: str
+    score: float
+    relevance_score: float
+    page_number: int | None
+    section_header: str | None
+    char_start: int
+    char_end: int
+    chunk_index: int
+    total_chunks: int
+    metadata: dict[str, Any]
+
+
+class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What narrows a search. `tags` must all be there; dates are inclusive, the document's own or of its upload."""
+
+    document_ids: list[str] | None = None
+    tags: list[str] = []
+    mime_types: list[str] = []
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+
+
+class SearchBody(msgspec.Struct):
+    """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone."""
+
+    query: str
+    kb_ids: list[str] | None = None
+    limit: int = 20
+    min_score: float = 0.0
+    hybrid: bool = True
+    keyword_weight: float = 0.5
+    filters: FiltersBody | None = None
+
+
+class ResultsBody(msgspec.Struct, kw_only=True):
+    """Results of a search without an answer."""
+
+    query: str
+    results: list[ResultBody]
+    result_count: int
+    total_count: int
+    search_time_ms: float
+
+
+class SimilarBody(msgspec.Struct):
+    """What to find neighbours of: a chunk, or a document."""
+
+    document_id: str | None = None
+    chunk_id: str | None = None
+    kb_ids: list[str] | None = None
+    limit: int = 10
+
+
+class SimilarResults(msgspec.Struct):
+    """Neighbours, nearest first."""
+
+    results: list[ResultBody]
+    total_count: int
+
+
+def search_request(body: SearchBody) -> SearchRequest:
+    """The search that a body asks for; raises `InvalidInputError` out of bounds."""
+    filters = body.filters or FiltersBody()
+    return SearchRequest(
+        query=body.query,
+        kb_ids=body.kb_ids,
+        limit=body.limit,
+        min_score=body.min_score,
+        hybrid=body.hybrid,
+        keyword_weight=body.keyword_weight,
+        filters=Filters(
+            document_ids=None if filters.document_ids is None else tuple(filters.document_ids),
+            tags=tuple(filters.tags),
+            mime_types=tuple(filters.mime_types),
+            date_from=filters.date_from,
+            date_to=filters.date_to,
+        ),
+    )
+
+
+def result_body(hit: Hit) -> ResultBody:
+    """A hit on the wire."""
+    passage = hit.passage
+    return ResultBody(
+        chunk_id=passage.chunk_id,
+        document_id=passage.document_id,
+        document_name=passage.document_name,
+        version=passage.version,
+        kb_id=passage.kb_id,
+        kb_name=passage.kb_name,
+        chunk_text=passage.text,
+        content=passage.text,
+        score=round(hit.score, 6),
+        relevance_score=hit.relevance_score,
+        page_number=passage.page_number,
+        section_header=passage.section_header,
+        char_start=passage.char_start,
+        char_end=passage.char_end,
+        chunk_index=passage.ordinal,
+        total_chunks=passage.total_chunks,
+        metadata=passage.metadata,
+    )

@@ -1,0 +1,70 @@
+"""A run: work that answers in a stream of events and belongs to the server, not to the connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lumikb.http.sse import ServerSentEvent
+from lumikb.kit import clock
+
+TERMINAL = frozenset({"done", "error"})
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Run:
+    """One run and its events. `emit` and `follow` belong to the event loop; ids of events count from 1.
+
+    The first event carries `run_id` and, when known, `conversation_id`. Exactly one terminal event ends the run; what
+    is emitted after it is dropped.
+    """
+
+    def __init__(self, run_id: str, user_id: str, kind: str, conversation_id: str | None) -> None:
+        self.id = run_id
+        self.user_id = user_id
+        self.kind = kind
+        self.conversation_id = conversation_id
+        self.created_at: datetime = clock.now()
+        self.status = RunStatus.RUNNING
+        self.events: list[ServerSentEvent] = []
+        self.task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the terminal event has been emitted."""
+        return bool(self.events) and self.events[-1].name in TERMINAL
+
+    def emit(self, name: str, data: dict[str, Any]) -> None:
+        """Add an event; `type` repeats its name unless the data says otherwise."""
+        if self.ended:
+            return
+        head: dict[str, Any] = {"type": name}
+        if not self.events:
+            head["run_id"] = self.id
+            if self.conversation_id is not None:
+                head["conversation_id"] = self.conversation_id
+        self.events.append(ServerSentEvent(len(self.events) + 1, name, head | data))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def follow(self, after: int = 0) -> AsyncIterator[ServerSentEvent]:
+        """Events with a larger id than `after`, those to come included, up to the terminal one."""
+        at = after
+        while True:
+            while at < len(self.events):
+                event = self.events[at]
+                at += 1
+                yield event
+            if self.ended:
+                return
+            await self._changed.wait()

@@ -1,0 +1,110 @@
+"""Use cases of runs: start, follow, resume, cancel."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from lumikb.http.context import current_request
+from lumikb.http.sse import ServerSentEvent
+from lumikb.identity.models import Actor
+from lumikb.kit.errors import LumiError, NotFoundError
+from lumikb.kit.ids import new_id
+from lumikb.runs import repository
+from lumikb.runs.models import Run, RunStatus
+from lumikb.store.record.engine import Record, UnitOfWork
+
+# Ended runs that are kept in memory, newest first to go last; older ones are read from the record.
+RUNS_IN_MEMORY = 500
+KEPT_FOR = timedelta(days=1)
+
+log = structlog.get_logger(__name__)
+
+Produce = Callable[[Run], Awaitable[None]]
+
+
+class RunNotFoundError(NotFoundError):
+    """No such run, or not the caller's."""
+
+    code = "RUN_NOT_FOUND"
+
+
+class RunService:
+    """Runs of this process, and those that the record keeps."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+
+    def start(
+        self, actor: Actor, kind: str, produce: Produce, *, conversation_id: str | None = None, keep: bool = True
+    ) -> Run:
+        """Start a run on the server; `produce` emits its events. A run that is not `keep` lives in memory only."""
+        run = Run(new_id(), actor.user_id, kind, conversation_id)
+        self._runs[run.id] = run
+        while len(self._runs) > RUNS_IN_MEMORY and next(iter(self._runs.values())).ended:
+            self._runs.popitem(last=False)
+        run.task = asyncio.create_task(self._produce(run, produce, keep), name=f"run-{run.id}")
+        return run
+
+    async def events(self, actor: Actor, run_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+        """The events after `after`; raises `RunNotFoundError`."""
+        run = self._runs.get(run_id)
+        if run is not None and run.user_id == actor.user_id:
+            return run.follow(after)
+        kept = await self._record.read_async(
+            lambda connection: repository.find_events(connection, actor.user_id, run_id, after)
+        )
+        if kept is None:
+            raise RunNotFoundError("There is no such run.")
+        return _replay(kept)
+
+    def cancel(self, actor: Actor, run_id: str) -> None:
+        """Stop a run of the actor's; one that has ended stays as it is."""
+        run = self._runs.get(run_id)
+        if run is None or run.user_id != actor.user_id:
+            raise RunNotFoundError("There is no such run.")
+        if run.task is not None:
+            run.task.cancel()
+
+    async def close(self) -> None:
+        """Stop all runs."""
+        tasks = [run.task for run in self._runs.values() if run.task is not None and not run.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _produce(self, run: Run, produce: Produce, keep: bool) -> None:
+        try:
+            await produce(run)
+            run.status = RunStatus.DONE
+            _fail(run, "INTERNAL_ERROR", "The answer ended early.")  # dropped when the run has ended as it should
+        except asyncio.CancelledError:
+            run.status = RunStatus.CANCELLED
+            _fail(run, "CANCELLED", "The run was stopped.")
+        except LumiError as error:
+            run.status = RunStatus.FAILED
+            _fail(run, error.stable_code, error.message)
+        except Exception:
+            run.status = RunStatus.FAILED
+            log.exception("run failed", run_id=run.id, kind=run.kind)
+            _fail(run, "INTERNAL_ERROR", "Something went wrong inside LumiKB. The server's log has the cause.")
+        if keep:
+            await self._record.write_async(lambda unit: self._keep(unit, run))
+
+    def _keep(self, unit: UnitOfWork, run: Run) -> None:
+        repository.forget_runs(unit, KEPT_FOR)
+        repository.create_run(unit, run)
+
+
+async def _replay(events: list[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    for event in events:
+        yield event
+
+
+def _fail(run: Run, code: str, message: str) -> None:
+    request = current_request.get()
+    request_id = request.request_id if request else None
+    run.emit("error", {"error": message, "code": code, "message": message, "request_id": request_id})

@@ -1,0 +1,149 @@
+"""Blobs as files of a local directory."""
+
+import os
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO
+
+import anyio.to_thread
+
+from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError
+from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
+from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
+
+
+class LocalBlobStore:
+    """`BlobStore` on a directory tree `aa/bb/<sha256>`. `incoming` must lie on the same file system as `root`."""
+
+    def __init__(self, root: Path, incoming: Path) -> None:
+        self._root = root
+        self._incoming = incoming
+
+    def open(self) -> None:
+        """Make the directories."""
+        with os_errors_translated():
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def check(self) -> None:
+        """Write and remove an empty file."""
+        with spooled_bytes(b"", self._incoming), os_errors_translated():
+            next(self._root.iterdir(), None)
+
+    async def put(self, chunks: AsyncIterator[bytes], *, size_bytes_max: int) -> StoredBlob:
+        """See the port."""
+        async with spooled(chunks, self._incoming, size_bytes_max) as (path, blob):
+            await anyio.to_thread.run_sync(self._place, path, blob.sha256)
+        return blob
+
+    def put_bytes(self, data: bytes) -> StoredBlob:
+        """See the port."""
+        with spooled_bytes(data, self._incoming) as (path, blob):
+            self._place(path, blob.sha256)
+        return blob
+
+    def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
+        """See the port."""
+        with self._file(sha256) as file, os_errors_translated():
+            if size_bytes_max is not None and os.fstat(file.fileno()).st_size > size_bytes_max:
+                raise BlobTooLargeError(size_bytes_max)
+            return file.read()
+
+    def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
+        """The store's own file: nothing is copied."""
+        return self._own_file(sha256)
+
+    async def stream(self, sha256: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """See the port."""
+        if start < 0 or (end is not None and end < start):
+            raise ValueError("a range starts at 0 or later and does not end before it starts")
+        file = await anyio.to_thread.run_sync(self._file, sha256)
+        try:
+            position = start
+            while end is None or position < end:
+                wanted = STREAM_CHUNK_BYTES_MAX if end is None else min(STREAM_CHUNK_BYTES_MAX, end - position)
+                chunk = await anyio.to_thread.run_sync(_read_at, file, position, wanted)
+                if not chunk:
+                    break
+                position += len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    def size(self, sha256: str) -> int:
+        """See the port."""
+        path = self._root / blob_path(sha256)
+        with os_errors_translated():
+            try:
+                return path.stat().st_size
+            except FileNotFoundError as exc:
+                raise BlobNotFoundError(sha256) from exc
+
+    def exists(self, sha256: str) -> bool:
+        """See the port."""
+        path = self._root / blob_path(sha256)
+        with os_errors_translated():
+            return path.exists()
+
+    def delete(self, sha256: str) -> None:
+        """See the port."""
+        path = self._root / blob_path(sha256)
+        with os_errors_translated():
+            path.unlink(missing_ok=True)
+
+    def list(self) -> Iterator[str]:
+        """See the port."""
+        with os_errors_translated():
+            for path in self._root.glob("??/??/*"):
+                if is_blob_path(path.relative_to(self._root).as_posix()):
+                    yield path.name
+
+    def sweep_incoming(self, older_than_seconds: float) -> int:
+        """See the port."""
+        return sweep(self._incoming, older_than_seconds)
+
+    def _place(self, spool: Path, sha256: str) -> None:
+        path = self._root / blob_path(sha256)
+        with os_errors_translated():
+            if path.exists():
+                return
+            for directory in (path.parent.parent, path.parent):
+                if not directory.exists():
+                    directory.mkdir(exist_ok=True)
+                    _sync_directory(directory.parent)
+            # Atomic, and the same bytes whoever wins a race.
+            spool.replace(path)
+            _sync_directory(path.parent)
+
+    def _file(self, sha256: str) -> IO[bytes]:
+        path = self._root / blob_path(sha256)
+        with os_errors_translated():
+            try:
+                return path.open("rb")
+            except FileNotFoundError as exc:
+                raise BlobNotFoundError(sha256) from exc
+
+    @contextmanager
+    def _own_file(self, sha256: str) -> Generator[Path]:
+        path = self._root / blob_path(sha256)
+        if not self.exists(sha256):
+            raise BlobNotFoundError(sha256)
+        yield path
+
+
+def _read_at(file: IO[bytes], position: int, size_bytes: int) -> bytes:
+    with os_errors_translated():
+        return os.pread(file.fileno(), size_bytes, position)
+
+
+def _sync_directory(path: Path) -> None:
+    # A rename is durable once its directory is (POSIX fsync; rename(2) alone promises only atomicity).
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,111 @@
+"""The port of the blob store: bytes under the SHA-256 of their content."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+HEAD_BYTES = 65_536
+STREAM_CHUNK_BYTES_MAX = 1 << 20
+
+_ADDRESS = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """A blob that is in the store. `sha256` is lower-case hex; `head` holds its first `HEAD_BYTES` bytes."""
+
+    sha256: str
+    size_bytes: int
+    head: bytes
+
+
+def blob_path(sha256: str) -> str:
+    """Relative path of a blob, `aa/bb/<sha256>`, in every adapter, so that stores can be copied into each other.
+
+    Anything but 64 lower-case hex digits raises `ValueError`: an address never reaches a file system unchecked.
+    """
+    if not _ADDRESS.fullmatch(sha256):
+        raise ValueError("a blob's address is 64 lower-case hex digits")
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def is_blob_path(relative: str) -> bool:
+    """Whether `relative` is what `blob_path` makes of its last part."""
+    name = relative.rpartition("/")[2]
+    return _ADDRESS.fullmatch(name) is not None and blob_path(name) == relative
+
+
+class BlobStore(Protocol):
+    """Content-addressed store: a blob never changes, the same bytes are stored once, whoever puts them.
+
+    Every method may raise `BlobStoreUnavailableError`, and no error of a vendor; an address that is not 64 lower-case
+    hex digits raises `ValueError`. `put` and `stream` are for the event loop and keep file and network work off it;
+    the others block and may be called from any thread. Constructors do no I/O: call `open` first.
+    """
+
+    def open(self) -> None:
+        """Prepare the store; may be repeated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; may be repeated."""
+        ...
+
+    def check(self) -> None:
+        """Return when the store can be read and written, else raise `BlobStoreUnavailableError`."""
+        ...
+
+    async def put(self, chunks: AsyncIterator[bytes], *, size_bytes_max: int) -> StoredBlob:
+        """Store a stream; its bytes are on disk (or acknowledged by the server) when this returns.
+
+        The stream is spooled to a file while it is hashed, never held in memory. More than `size_bytes_max` bytes
+        raise `BlobTooLargeError`; that, an error of `chunks` (passed on as it is) and cancellation leave nothing
+        behind. A crash may leave a spool file for `sweep_incoming`.
+        """
+        ...
+
+    def put_bytes(self, data: bytes) -> StoredBlob:
+        """Store bytes that are already in memory, with the guarantees of `put`."""
+        ...
+
+    def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
+        """The whole blob. Raises `BlobNotFoundError`, or `BlobTooLargeError` before reading past the limit."""
+        ...
+
+    def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
+        """A file with the blob's bytes, to be read only, for the length of the `with` block.
+
+        Raises `BlobNotFoundError` on entering. The file may be the store's own: never write to it, move or delete it.
+        """
+        ...
+
+    def stream(self, sha256: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to and without `end`, in chunks of at most `STREAM_CHUNK_BYTES_MAX`.
+
+        `end` past the blob's end, or None, means its end; a start past it gives nothing. A negative or reversed range
+        raises `ValueError`, a missing blob `BlobNotFoundError`, both when the first chunk is asked for.
+        """
+        ...
+
+    def size(self, sha256: str) -> int:
+        """Length in bytes. Raises `BlobNotFoundError`."""
+        ...
+
+    def exists(self, sha256: str) -> bool:
+        """Whether the blob is in the store."""
+        ...
+
+    def delete(self, sha256: str) -> None:
+        """Remove the blob; removing one that is missing is no error."""
+        ...
+
+    def list(self) -> Iterator[str]:
+        """All addresses, in no given order, read lazily. Foreign files in the store are passed over."""
+        ...
+
+    def sweep_incoming(self, older_than_seconds: float) -> int:
+        """Remove spool files that a crash left, last written longer ago than this; returns how many."""
+        ...

@@ -1,0 +1,349 @@
+"""The in-process index: a follower of the record's change log, dense and lexical.
+
+Dense rows are in memory and take every change at once. The lexical index commits in groups behind the record; until
+then its *tail*, the rows changed since its watermark, is scored beside its hits. So a search sees every change that was
+committed before it began, in every process.
+"""
+
+import threading
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from lumikb.store.index.analysis import AnalysedRow, LexicalRow
+from lumikb.store.index.dense import VectorScan
+from lumikb.store.index.errors import IndexDamagedError, IndexEngineError, IndexGapError, IndexLockedError
+from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
+from lumikb.store.index.replica import DenseReplica
+from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
+from lumikb.store.record.engine import Record
+
+DIMENSIONS = 384
+
+_CHANGES_PER_READ = 256
+_ROWS_PER_READ = 2_000
+# Scoring the tail costs some 6 µs a row, so at most 6 ms a search; past this the search that meets it commits it first.
+_TAIL_ROWS_MAX = 1_000
+# A commit costs 14-22 ms however many rows it holds: changes that arrive together share one.
+_GROUP_SECONDS = 0.05
+_FAILURE_PAUSE_SECONDS_MAX = 60.0
+# A search whose lexical index is unreadable while another process mends it waits this long.
+_LOCK_WAIT_SECONDS = 10.0
+_LOCK_POLL_SECONDS = 0.1
+# Hits are fetched this many times over when they are sifted by a list too long to be a filter.
+_SIFT_FACTOR = 10
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _TailEntry:
+    """A key changed at `seq`, with its row when it is alive. Stands until the lexical watermark reaches `seq`."""
+
+    seq: int
+    row: AnalysedRow | None
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Some entries of the log, as the keys they name and the rows of these that are alive now."""
+
+    newest: int
+    seq: int
+    keys: list[int]
+    rows: list[IndexRow]
+
+
+class LocalIndex:
+    """Dense and lexical search over the record's live chunks. Cheap to make; `open` builds, `close` ends its thread.
+
+    All methods block and may be called from any thread. Hits are (chunk key, score), best first; the caller re-reads
+    them from the record, for a chunk may die between the search and the answer. Allow lists: None allows all, an empty
+    collection nothing.
+    """
+
+    def __init__(
+        self, record: Record, directory: Path, *, poll_seconds: float = 1.0, dimensions: int = DIMENSIONS
+    ) -> None:
+        self._record = record
+        self._replica = DenseReplica(dimensions)
+        self._lexical = TantivyLexicalIndex(directory)
+        self._poll_seconds = poll_seconds
+        self._seq = 0
+        # Never changed in place: a search works on the one it found.
+        self._tail: Mapping[int, _TailEntry] = {}
+        self._lexical_lost = False
+        # Held while changes are applied. Taken inside `_commit_lock`, never around it.
+        self._apply_lock = threading.Lock()
+        # Held while the lexical index is written.
+        self._commit_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Build the dense side from the record, bring the lexical side to it, and start following."""
+        self._dense, self._seq = self._record.read(self._build_dense)
+        with self._commit_lock:
+            watermark = self._lexical.open()
+            if watermark == 0 or watermark > self._seq:
+                self._rebuild_lexical(accept_other=watermark == 0)
+            self._seq = min(self._seq, self._lexical.watermark)
+        self.catch_up()
+        self._closing.clear()
+        self._thread = threading.Thread(target=self._follow, name="index-follower", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the background thread; what it has not committed is replayed at the next start. May be repeated."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def wake(self) -> None:
+        """Tell the background thread that the record changed; returns at once."""
+        self._wake.set()
+
+    def search_dense(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        kb_ids: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> list[Hit]:
+        """Up to `k` chunks by approximate cosine with a float32 vector of unit length."""
+        self.catch_up()
+        keys, scores = self._dense.search(vector, k, self._replica.allowed(kb_ids, document_ids))
+        return list(zip(keys.tolist(), scores.tolist(), strict=True))
+
+    def search_lexical(
+        self,
+        query: str,
+        k: int,
+        kb_ids: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> list[Hit]:
+        """Up to `k` chunks by BM25. Any text is a valid query."""
+        self.catch_up()
+        # The tail first: an entry leaves it only after the index that holds its row is in use.
+        tail = self._tail
+        sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
+        wanted = (k * _SIFT_FACTOR if sifted else k) + len(tail)
+        hits = [hit for hit in self._lexical_hits(query, wanted, kb_ids, document_ids) if hit[0] not in tail]
+        if sifted and hits:
+            keys = np.array([key for key, _ in hits], np.int64)
+            passed = self._dense.allows(keys, self._replica.allowed(kb_ids, document_ids))
+            hits = [hit for hit, passes in zip(hits, passed.tolist(), strict=True) if passes]
+        rows = [entry.row for entry in tail.values() if entry.row is not None]
+        allowed = {
+            row.row.key
+            for row in rows
+            if (kb_ids is None or row.row.kb_id in kb_ids)
+            and (document_ids is None or row.row.document_id in document_ids)
+        }
+        if allowed:
+            hits += [hit for hit in self._lexical.score_tail(query, rows) if hit[0] in allowed]
+            hits.sort(key=lambda hit: (-hit[1], hit[0]))
+        return hits[:k]
+
+    def catch_up(self) -> None:
+        """Apply what the record logged since the last time; all that was committed before the call is visible after."""
+        newest = self._record.read(max_seq)
+        if newest != self._seq:
+            self._advance()
+        if not self._lexical.intact():
+            self._lexical_lost = True
+        if self._tail or self._lexical_lost:
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Commit the lexical tail now, if no other process is at it."""
+        self.catch_up()
+        self._commit_tail()
+
+    def rebuild(self) -> None:
+        """Build both sides anew from the record. Searches go on with the old ones until each is ready."""
+        self._rebuild_dense()
+        with self._commit_lock:
+            self._lexical.open()
+            self._rebuild_lexical()
+        self.catch_up()
+
+    def status(self) -> dict[str, int | str]:
+        """Rows and watermarks; `lag` counts the changes that neither side has taken in, 0 after any search."""
+        newest = self._record.read(max_seq)
+        return {
+            "engine": type(self._dense).__name__,
+            "rows": len(self._dense),
+            "lexical_rows": len(self._lexical),
+            "tail_rows": len(self._tail),
+            "record_seq": newest,
+            "seq": self._seq,
+            "lexical_watermark": self._lexical.watermark,
+            "lag": max(0, newest - self._seq),
+        }
+
+    # Following the log
+
+    def _advance(self) -> None:
+        while True:
+            with self._apply_lock:
+                page = self._record.read(lambda connection: _read_page(connection, self._seq))
+                # Read under the lock, so no other thread is ahead: the record itself went back (a restored backup).
+                went_back = page.newest < self._seq
+                if not went_back:
+                    self._apply(page)
+            if went_back:
+                log.warning("index.record_went_back", record_seq=page.newest, seq=self._seq)
+                self._start_over()
+                return
+            if len(self._tail) > _TAIL_ROWS_MAX:
+                self._commit_tail()
+            if page.seq >= page.newest:
+                return
+
+    def _apply(self, page: _Page) -> None:
+        if page.keys:
+            alive = {row.key for row in page.rows}
+            try:
+                self._replica.apply(self._dense, [key for key in page.keys if key not in alive], page.rows)
+            except (IndexEngineError, MemoryError) as exc:
+                log.error("index.dense_apply_failed", reason=str(exc))
+                self._dense, _ = self._record.read(self._build_dense)
+            rows = {row.key: self._lexical.analyse(_lexical_row(row)) for row in page.rows}
+            self._tail = {**self._tail, **{key: _TailEntry(page.seq, rows.get(key)) for key in page.keys}}
+        self._seq = page.seq
+
+    def _start_over(self) -> None:
+        with self._commit_lock:
+            with self._apply_lock:
+                self._dense, self._seq = self._record.read(self._build_dense)
+                self._tail = {}
+            self._rebuild_lexical()
+
+    # The dense side
+
+    def _build_dense(self, connection: Connection) -> tuple[VectorScan, int]:
+        return self._replica.build(connection), max_seq(connection)
+
+    def _rebuild_dense(self) -> None:
+        scan, seq = self._record.read(self._build_dense)
+        with self._apply_lock:
+            # What was applied to the old scan while the new one was built.
+            while seq < self._seq:
+                page = self._record.read(lambda connection, after=seq: _read_page(connection, after))
+                alive = {row.key for row in page.rows}
+                self._replica.apply(scan, [key for key in page.keys if key not in alive], page.rows)
+                seq = page.seq
+            self._dense = scan
+
+    # The lexical side
+
+    def _lexical_hits(
+        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
+    ) -> list[Hit]:
+        generation = self._lexical.generation
+        try:
+            return self._lexical.search(query, k, kb_ids, document_ids)
+        except IndexDamagedError as exc:
+            log.error("index.lexical_damaged", reason=str(exc.__cause__))
+        with self._commit_lock:
+            # Of several searches that fail together, the first mends.
+            if self._lexical.generation == generation:
+                self._lexical.recreate()
+                self._rebuild_lexical()
+        return self._lexical.search(query, k, kb_ids, document_ids)
+
+    def _commit_tail(self) -> None:
+        with self._commit_lock:
+            if self._lexical_lost:
+                self._restore_lexical()
+            with self._apply_lock:
+                tail, seq = self._tail, self._seq
+            if not tail:
+                return
+            rows = [entry.row.row for entry in tail.values() if entry.row is not None]
+            try:
+                self._lexical.apply(list(tail), rows, seq, base=self._lexical.watermark)
+            except IndexLockedError:
+                self._lexical.refresh()
+            except (IndexGapError, IndexDamagedError) as exc:
+                log.warning("index.lexical_unusable", reason=exc.message)
+                self._restore_lexical()
+            self._forget_committed()
+
+    def _restore_lexical(self) -> None:
+        # Another process may have mended it: then opening suffices.
+        needed = self._lexical.watermark
+        if self._lexical.open() < max(1, needed):
+            self._rebuild_lexical(accept_other=True)
+        self._lexical_lost = False
+
+    def _rebuild_lexical(self, *, accept_other: bool = False) -> None:
+        """Write all live rows, in one read transaction; waits for another process that writes, within bounds.
+
+        With `accept_other`, what that process leaves is taken when it is no older than the state in use.
+        """
+        for attempt in range(int(_LOCK_WAIT_SECONDS / _LOCK_POLL_SECONDS) + 1):
+            try:
+                self._record.read(self._write_lexical)
+                break
+            except IndexLockedError:
+                if attempt * _LOCK_POLL_SECONDS >= _LOCK_WAIT_SECONDS:
+                    raise
+                self._closing.wait(_LOCK_POLL_SECONDS)
+            if accept_other and self._lexical.refresh() >= max(1, self._lexical.watermark):
+                break
+        self._forget_committed()
+
+    def _write_lexical(self, connection: Connection) -> None:
+        self._lexical.rebuild(_all_lexical_rows(connection), max_seq(connection))
+
+    def _forget_committed(self) -> None:
+        with self._apply_lock:
+            watermark = self._lexical.watermark
+            self._tail = {key: entry for key, entry in self._tail.items() if entry.seq > watermark}
+
+    # The background thread
+
+    def _follow(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            self._wake.wait(self._poll_seconds)
+            self._wake.clear()
+            if self._closing.wait(_GROUP_SECONDS):
+                return
+            try:
+                self.flush()
+                failures = 0
+            except Exception:
+                log.exception("index.follow_failed")
+                failures += 1
+                self._closing.wait(min(self._poll_seconds * 2**failures, _FAILURE_PAUSE_SECONDS_MAX))
+
+
+def _read_page(connection: Connection, after: int) -> _Page:
+    changes = changes_after(connection, after, _CHANGES_PER_READ)
+    keys = list(dict.fromkeys(key for change in changes for key in change.chunk_keys))
+    rows = live_rows(connection, keys, with_text=True, with_embedding=True)
+    newest = max_seq(connection)
+    # An empty page is the end of the log, whatever its newest entry is numbered.
+    return _Page(newest, changes[-1].seq if changes else newest, keys, rows)
+
+
+def _all_lexical_rows(connection: Connection) -> Generator[LexicalRow]:
+    key = -1
+    while rows := live_rows_after(connection, key, _ROWS_PER_READ, with_text=True, with_embedding=False):
+        yield from (_lexical_row(row) for row in rows)
+        key = rows[-1].key
+
+
+def _lexical_row(row: IndexRow) -> LexicalRow:
+    return LexicalRow(row.key, row.kb_id, row.document_id, row.text or "")

@@ -1,0 +1,252 @@
+"""The composition root: settings -> adapters -> services -> application; nothing else knows concrete adapters."""
+
+import secrets
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from lumikb import __version__
+from lumikb.answering.service import AnswerService, ConversationService
+from lumikb.answering.turns import Turns
+from lumikb.api.app import AppOptions, Services, make_app
+from lumikb.api.edge import Edge
+from lumikb.compute.chunk.models import ChunkParams
+from lumikb.compute.embed.load import Engine, Models, load_models
+from lumikb.identity.service import IdentityService, TokenLives
+from lumikb.identity.tokens import TokenSigner
+from lumikb.kit.errors import UnavailableError
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
+from lumikb.knowledge.removal import PURGE_JOB
+from lumikb.knowledge.service import INGEST_JOB, DocumentService
+from lumikb.operations.health import Health
+from lumikb.operations.routes import MetricsAccess, StatusBody
+from lumikb.retrieval.service import RetrievalService
+from lumikb.runs.service import RunService
+from lumikb.runs.stream import RunStreamer
+from lumikb.settings import Settings
+from lumikb.store.blobs.factory import open_blob_store
+from lumikb.store.index.follower import LocalIndex
+from lumikb.store.record import changes
+from lumikb.store.record.engine import Record, sqlite_url
+from lumikb.store.record.migrate import migrate
+from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
+
+CAPABILITIES = ["documents", "search", "answers", "conversations", "runs", "jobs", "api-keys"]
+
+log = structlog.get_logger(__name__)
+
+
+class NotStartedError(UnavailableError):
+    """A part of the process is still starting."""
+
+    code = "STARTING"
+
+
+class LazyModels:
+    """The embedding model, loaded by whoever needs it first."""
+
+    def __init__(self, cache_dir: Path, threads: int, engine: Engine) -> None:
+        self._cache_dir = cache_dir
+        self._threads = threads
+        self._engine: Engine = engine
+        self._models: Models | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Models:
+        """The loaded model."""
+        with self._lock:
+            if self._models is None:
+                self._models = load_models(self._cache_dir, threads=self._threads, engine=self._engine)
+            return self._models
+
+
+class Platform:
+    """Everything one process runs. `open` and `close` do the work; the application opens it by its lifespan.
+
+    `alone` says that this process holds the lock of an embedded data directory, so no other one works on the record.
+    """
+
+    def __init__(self, settings: Settings, *, local_token: str | None = None) -> None:
+        self.settings = settings
+        self.alone = not settings.database_url
+        self.record = Record(settings.database_url or sqlite_url(settings.database_path))
+        self.blobs = open_blob_store(settings)
+        self.models = LazyModels(
+            settings.data_dir / "models", settings.embedding_threads, cast(Engine, settings.embedding_engine)
+        )
+        self.index = LocalIndex(self.record, settings.data_dir / "index", poll_seconds=settings.index_poll_seconds)
+        self.parser = ParserPool(settings.ingest_workers, _parse_limits(settings))
+        self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
+        self.documents = DocumentService(
+            self.record,
+            self.blobs,
+            self.bases,
+            upload_bytes_max=settings.upload_bytes_max,
+            undo_seconds=settings.undo_seconds,
+        )
+        self.retrieval = RetrievalService(
+            self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
+        )
+        self.runs = RunService(self.record)
+        self.registry = CollectorRegistry()
+        self.local_token = local_token or secrets.token_urlsafe(32)
+        self.identity = IdentityService(
+            self.record,
+            TokenSigner(settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")),
+            TokenLives(
+                timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds)
+            ),
+            local_token=self.local_token,
+        )
+        self.setup_token: str | None = None
+        self._jobs: Any = None
+        self._jobs_started = threading.Event()
+        self._jobs_thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Open the record and the index; job workers start behind it."""
+        self.record.open()
+        migrate(self.record)
+        self.setup_token = self.identity.prepare(self.settings.admin_email, self.settings.admin_password)
+        self.index.open()
+        self.record.listen(changes.TOPIC, self.index.wake)
+        # Importing the job engine takes most of a second: the first requests need not wait for it.
+        self._jobs_thread = threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True)
+        self._jobs_thread.start()
+
+    def close(self) -> None:
+        """Stop in the reverse order; jobs that do not end in time resume at the next start."""
+        if self._jobs_thread is not None:
+            self._jobs_thread.join()
+        if self._jobs is not None:
+            dispatcher, engine = self._jobs
+            dispatcher.close()
+            engine.closing.set()
+            self.parser.close()
+            engine.close(self.settings.drain_seconds)
+        self.retrieval.close()
+        self.index.close()
+        self.record.close()
+        self.blobs.close()
+
+    def app(self) -> Edge:
+        """The HTTP application on these services, which opens and closes them."""
+        conversations = ConversationService()
+        answers = AnswerService(self.retrieval, self.blobs, passages=self.settings.answer_passages)
+        services = Services(
+            record=self.record,
+            identity=self.identity,
+            bases=self.bases,
+            documents=self.documents,
+            retrieval=self.retrieval,
+            answers=answers,
+            conversations=conversations,
+            turns=Turns(answers, conversations, self.record),
+            runs=self.runs,
+            streamer=RunStreamer(self.runs, self.settings.heartbeat_seconds),
+            health=Health(
+                __version__,
+                {
+                    "database": self.record.check,
+                    "blobs": self.blobs.check,
+                    "jobs": self._check_jobs,
+                },
+            ),
+            platform_status=self._status(),
+            registry=self.registry,
+            metrics_access=MetricsAccess(_split(self.settings.metrics_allow)),
+        )
+        options = AppOptions(
+            version=__version__,
+            request_bytes_max=self.settings.request_bytes_max,
+            answer_seconds_max=self.settings.answer_seconds_max,
+            cors_origins=tuple(sorted(_split(self.settings.cors_origins))),
+        )
+        Gauge("lumikb_index_rows", "Passages in the dense index.", registry=self.registry).set_function(
+            lambda: float(self.index.status()["rows"])
+        )
+        return make_app(services, options, self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncGenerator[None]:
+        self.open()
+        yield
+        await self.runs.close()
+        self.close()
+
+    def _start_jobs(self) -> None:
+        from lumikb.store.jobs.dispatcher import Dispatcher
+        from lumikb.store.jobs.engine import JobEngine
+
+        params = ChunkParams(self.settings.chunk_tokens, self.settings.chunk_overlap)
+        handlers = {
+            INGEST_JOB: IngestHandler(
+                self.record, self.blobs, self.parser, self.models, params, stopping=lambda: engine.closing.is_set()
+            ),
+            PURGE_JOB: PurgeHandler(self.record, self.blobs),
+        }
+        engine = JobEngine(
+            self.record,
+            self._jobs_url(),
+            handlers,
+            concurrency=self.settings.ingest_workers,
+            attempts_max=self.settings.ingest_attempts_max,
+        )
+        engine.open()
+        dispatcher = Dispatcher(self.record, engine, alone=self.alone)
+        dispatcher.open()
+        self._jobs = (dispatcher, engine)
+        self._jobs_started.set()
+
+    def _check_jobs(self) -> None:
+        if not self._jobs_started.is_set():
+            raise NotStartedError("The job engine is starting.", service="jobs")
+
+    def _jobs_url(self) -> str:
+        """DBOS's own store: an SQLite file beside the record, never the same, or a schema in the same PostgreSQL."""
+        if self.settings.database_url:
+            return self.settings.database_url
+        return sqlite_url(self.settings.data_dir / "jobs.sqlite3")
+
+    def _status(self) -> StatusBody:
+        return StatusBody(
+            version=__version__,
+            profile="production" if self.settings.database_url else "embedded",
+            capabilities=CAPABILITIES,
+            limits={
+                "upload_bytes_max": self.settings.upload_bytes_max,
+                "request_bytes_max": self.settings.request_bytes_max,
+                "undo_seconds": self.settings.undo_seconds,
+            },
+        )
+
+
+def _parse_limits(settings: Settings) -> ParseLimits:
+    return ParseLimits(
+        seconds_max=settings.parse_seconds_max,
+        memory_bytes_max=settings.parse_memory_bytes_max,
+        text_chars_max=settings.parse_text_chars_max,
+        documents_per_process=settings.parse_documents_per_process,
+    )
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the file, which is made on first use and readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.replace(path)
+    return path.read_text()

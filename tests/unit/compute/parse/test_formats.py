@@ -1,0 +1,115 @@
+import pytest
+from support.documents import PNG, make_docx, make_html, make_ole, make_pdf, make_pptx, make_xlsx, make_zip
+
+from lumikb.compute.parse.errors import (
+    EmptyFileError,
+    EncryptedError,
+    MimeTypeMismatchError,
+    ParseError,
+    UnsupportedFormatError,
+)
+from lumikb.compute.parse.formats import Format, detect_format
+
+HEAD_BYTES = 65_536
+SAMPLES = {
+    Format.PDF: make_pdf(["page"]),
+    Format.DOCX: make_docx([("Normal", "text")]),
+    Format.PPTX: make_pptx([("Title", "body", "")]),
+    Format.XLSX: make_xlsx({"Sheet": [["a", "b"]]}),
+    Format.HTML: make_html("<p>text</p>"),
+    Format.MARKDOWN: b"# Title\n",
+    Format.TEXT: b"text\n",
+    Format.CSV: b"a,b\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_each_format_is_found_on_the_whole_file_and_on_its_head(kind: Format):
+    name = f"Report.v2{kind.extensions[0].upper()}"
+    assert detect_format(SAMPLES[kind], name) is kind
+    assert detect_format(SAMPLES[kind][:HEAD_BYTES], name) is kind
+    assert detect_format(SAMPLES[kind][:1024], name) is kind
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (PNG, "a.docx"),
+        (PNG, "a.txt"),
+        (SAMPLES[Format.PDF], "a.docx"),
+        (SAMPLES[Format.PDF], "a.txt"),
+        (SAMPLES[Format.XLSX], "a.docx"),
+        (SAMPLES[Format.DOCX], "a.pdf"),
+        (make_zip({"readme.txt": b"hello"}), "a.docx"),
+        (make_zip({"readme.txt": b"hello"}), "a.txt"),
+        (b"MZ\x90\x00" + bytes(100), "a.docx"),
+        (b"just text", "a.pdf"),
+        (b"just text", "a.xlsx"),
+        (bytes(range(256)) * 4, "a.txt"),
+        (b"\xff\xfe" + bytes(range(1, 255)) * 4, "a.txt"),
+        (make_ole("WordDocument"), "a.docx"),
+    ],
+)
+def test_content_that_is_not_what_the_name_says_is_a_mismatch(data: bytes, name: str):
+    with pytest.raises(MimeTypeMismatchError):
+        detect_format(data, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (make_ole("WordDocument"), "a.doc"),
+        (PNG, "a.png"),
+        (PNG, "noextension"),
+        (make_zip({"readme.txt": b"hello"}), "a.zip"),
+        (make_zip({"readme.txt": b"hello"}), "noextension"),
+        (make_ole("WordDocument"), "noextension"),
+        (b"text", "a.exe"),
+    ],
+)
+def test_files_that_nothing_reads_are_unsupported(data: bytes, name: str):
+    with pytest.raises(UnsupportedFormatError):
+        detect_format(data, name)
+
+
+@pytest.mark.parametrize("data", [make_ole("EncryptionInfo", "EncryptedPackage"), make_ole()])
+def test_an_office_file_behind_a_password_is_encrypted_even_when_its_directory_is_cut_off(data: bytes):
+    with pytest.raises(EncryptedError) as caught:
+        detect_format(data, "a.docx")
+    assert "Remove the password" in caught.value.message
+
+
+def test_a_file_without_bytes_is_empty():
+    with pytest.raises(EmptyFileError):
+        detect_format(b"", "a.pdf")
+
+
+def test_a_name_without_extension_leaves_it_to_the_content():
+    assert detect_format(SAMPLES[Format.PDF], "report") is Format.PDF
+    assert detect_format(SAMPLES[Format.DOCX], "report") is Format.DOCX
+    assert detect_format(SAMPLES[Format.HTML], "report") is Format.HTML
+    assert detect_format(b"some words", "README") is Format.TEXT
+
+
+def test_utf16_is_text_with_and_without_byte_order_mark():
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        assert detect_format("Grüße aus Köln, with words\n".encode(encoding), "a.txt") is Format.TEXT
+
+
+def test_a_pdf_header_after_leading_junk_is_accepted_under_its_own_name_only():
+    data = b"junk\n" + SAMPLES[Format.PDF]
+    assert detect_format(data, "a.pdf") is Format.PDF
+    assert detect_format(b"About the bytes %PDF- in files", "a.txt") is Format.TEXT
+
+
+def test_a_workbook_stored_inside_a_presentation_does_not_hide_it():
+    inner = make_zip({"xl/workbook.xml": b"<workbook/>"}, compression=0)
+    data = make_zip({"ppt/presentation.xml": b"<p/>", "ppt/embeddings/a.xlsx": inner}, compression=0)
+    assert detect_format(data, "a.pptx") is Format.PPTX
+
+
+def test_every_refusal_is_a_sentence():
+    for data, name in ((PNG, "a.docx"), (b"", "a.txt"), (PNG, "a.png"), (make_ole(), "a.xlsx")):
+        with pytest.raises(ParseError) as caught:
+            detect_format(data, name)
+        assert caught.value.message.endswith(".")

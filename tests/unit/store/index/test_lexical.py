@@ -1,0 +1,275 @@
+"""The lexical index on real directories."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+import tantivy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lumikb.store.index.analysis import LexicalRow, stored_length
+from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
+from lumikb.store.index.lexical import FILTER_TERMS_MAX, TantivyLexicalIndex
+from lumikb.store.record.errors import RecordUnavailableError
+
+TEXTS = {
+    1: "The connections are retried with exponential backoff.",
+    2: "Error E-1042 means that the connection was refused, see RFC 7807 for problem details.",
+    3: "Problem details for HTTP APIs are defined in RFC 9457, which replaced an older document.",
+    4: "Exponential growth of retries is to be avoided.",
+    5: "The value 7807 is the port of the RFC test server, where connecting is slow.",
+}
+
+
+def row(key: int, text: str | None = None) -> LexicalRow:
+    return LexicalRow(key, f"kb-{key % 2}", f"doc-{key}", TEXTS[key] if text is None else text)
+
+
+def opened(directory: Path) -> TantivyLexicalIndex:
+    index = TantivyLexicalIndex(directory)
+    index.open()
+    return index
+
+
+def found(index: TantivyLexicalIndex, query: str, k: int = 10) -> list[int]:
+    return [key for key, _ in index.search(query, k, None, None)]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "lexical"
+
+
+@pytest.fixture
+def index(directory: Path) -> TantivyLexicalIndex:
+    index = opened(directory)
+    index.apply([], [row(key) for key in TEXTS], 7)
+    return index
+
+
+def test_words_match_by_stem_and_rare_ones_weigh_more(index: TantivyLexicalIndex) -> None:
+    assert set(found(index, "connect")) == {1, 2, 5}
+    assert found(index, "what are retries with a backoff?")[0] == 1
+    assert index.terms("What are the connections of connected systems?") == ["connect", "system"]
+
+
+def test_identifiers_match_exactly_and_together(index: TantivyLexicalIndex) -> None:
+    assert found(index, "RFC 7807")[0] == 2
+    assert found(index, "what is E-1042?")[0] == 2
+
+
+def test_a_quoted_phrase_goes_before_its_words(index: TantivyLexicalIndex) -> None:
+    index.apply([], [row(6, "details of the problem"), row(7, "here are problem details")], 8)
+    hits = found(index, '"problem details"')
+    assert hits[0] in {2, 3, 7}
+    assert hits.index(6) == 3
+
+
+def test_stopwords_alone_are_looked_for_as_they_stand(index: TantivyLexicalIndex) -> None:
+    assert found(index, "to be") == [4]
+
+
+def test_hits_are_restricted_to_knowledge_bases_and_documents(index: TantivyLexicalIndex) -> None:
+    assert {key for key, _ in index.search("connection", 10, {"kb-1"}, None)} == {1, 5}
+    assert {key for key, _ in index.search("connection", 10, None, {"doc-2", "doc-4"})} == {2}
+    assert {key for key, _ in index.search("connection", 10, {"kb-1"}, {"doc-2"})} == set()
+    assert index.search("connection", 10, set(), None) == []
+    assert index.search("connection", 10, None, []) == []
+    many = [f"other-{number}" for number in range(FILTER_TERMS_MAX + 1)]
+    assert {key for key, _ in index.search("connection", 10, None, many)} == {1, 2, 5}
+
+
+def test_a_restriction_does_not_change_scores(index: TantivyLexicalIndex) -> None:
+    free = dict(index.search("connection refused", 10, None, None))
+    assert dict(index.search("connection refused", 10, {"kb-0"}, {"doc-2"})) == pytest.approx({2: free[2]})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "   ",
+        "AND OR NOT",
+        "(((",
+        '"',
+        '"" ""',
+        "body:",
+        "a:b~2^3",
+        "*",
+        "\\",
+        "\ud800",
+        "日本語",
+        "\x00",
+        "-",
+        "+a -b",
+    ],
+)
+def test_no_query_is_a_syntax_error(index: TantivyLexicalIndex, query: str) -> None:
+    index.search(query, 10, None, None)
+    index.score_tail(query, [index.analyse(row(1))])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.text(max_size=200))
+def test_any_text_is_a_query(index: TantivyLexicalIndex, query: str) -> None:
+    for key, score in index.search(query, 3, None, None):
+        assert key in TEXTS
+        assert score > 0
+
+
+def test_a_pasted_page_is_a_query(index: TantivyLexicalIndex) -> None:
+    assert found(index, " ".join(f"word{number}" for number in range(20_000)) + " connection") == []
+    assert 1 in found(index, "connection " * 5_000)
+
+
+def test_applying_twice_is_applying_once(index: TantivyLexicalIndex) -> None:
+    index.apply([2], [row(1, "changed words")], 8)
+    index.apply([2], [row(1, "changed words")], 8)
+    assert len(index) == 4
+    assert found(index, "changed") == [1]
+    assert found(index, "refused") == []
+    assert index.watermark == 8
+
+
+def test_rows_and_watermark_survive(index: TantivyLexicalIndex, directory: Path) -> None:
+    again = opened(directory)
+    assert again.watermark == 7
+    assert len(again) == 5
+    assert found(again, "refused") == [2]
+
+
+def test_a_batch_that_another_process_applied_is_left(index: TantivyLexicalIndex, directory: Path) -> None:
+    other = opened(directory)
+    other.apply([], [row(6, "newer text")], 9, base=7)
+    index.apply([6], [], 8, base=7)
+    assert index.watermark == 9
+    assert found(index, "newer") == [6]
+
+
+def test_a_batch_that_skips_changes_is_refused(index: TantivyLexicalIndex, directory: Path) -> None:
+    opened(directory).delete_all()
+    with pytest.raises(IndexGapError):
+        index.apply([], [row(6, "x")], 12, base=7)
+    assert found(index, "refused") == [2]
+
+
+def test_deleting_all_and_rebuilding(index: TantivyLexicalIndex) -> None:
+    index.delete_all()
+    assert (len(index), index.watermark, found(index, "connection")) == (0, 0, [])
+    index.rebuild((row(key) for key in (1, 2)), 20)
+    assert (len(index), index.watermark, set(found(index, "connection"))) == (2, 20, {1, 2})
+
+
+def test_while_another_process_writes_reads_go_on(index: TantivyLexicalIndex, directory: Path) -> None:
+    script = (
+        "import sys, tantivy\n"
+        "writer = tantivy.Index.open(sys.argv[1]).writer(15_000_000, 1)\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(IndexLockedError):
+            index.apply([], [row(6, "x")], 8)
+        assert found(index, "refused") == [2]
+        index.refresh()
+        process.stdin.close()
+    index.apply([], [row(6, "unlocked")], 8)
+    assert found(index, "unlocked") == [6]
+
+
+def test_a_failed_rebuild_changes_nothing_and_frees_the_lock(index: TantivyLexicalIndex) -> None:
+    def rows() -> Generator[LexicalRow]:
+        yield row(6, "half")
+        raise RecordUnavailableError("gone")
+
+    with pytest.raises(RecordUnavailableError):
+        index.rebuild(rows(), 8)
+    assert found(index, "half") == []
+    assert found(index, "refused") == [2]
+    index.apply([], [row(6, "whole")], 8)
+    assert found(index, "whole") == [6]
+    assert found(index, "refused") == [2]
+
+
+def test_a_missing_directory_is_opened_empty(index: TantivyLexicalIndex, directory: Path) -> None:
+    assert index.intact()
+    shutil.rmtree(directory)
+    assert not index.intact()
+    assert (opened(directory).watermark, len(opened(directory))) == (0, 0)
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", "null"])
+def test_a_damaged_directory_is_opened_empty(index: TantivyLexicalIndex, directory: Path, content: str) -> None:
+    (directory / "meta.json").write_text(content)
+    assert opened(directory).watermark == 0
+    assert list(directory.parent.iterdir()) == [directory]
+
+
+def test_lost_segments_are_opened_empty(index: TantivyLexicalIndex, directory: Path) -> None:
+    for path in directory.glob("*.idx"):
+        path.unlink()
+    assert opened(directory).watermark == 0
+
+
+def test_another_schema_is_opened_empty(directory: Path) -> None:
+    directory.mkdir()
+    schema = tantivy.SchemaBuilder().add_text_field("body").build()
+    tantivy.Index(schema, path=str(directory))
+    index = opened(directory)
+    index.apply([], [row(1)], 1)
+    assert found(index, "backoff") == [1]
+    assert "lumikb_english_1" in json.dumps(json.loads((directory / "meta.json").read_text()))
+
+
+def test_damage_behind_the_back_is_reported_and_the_old_state_stays(
+    index: TantivyLexicalIndex, directory: Path
+) -> None:
+    shutil.rmtree(directory)
+    assert found(index, "refused") == [2]
+    with pytest.raises(IndexDamagedError):
+        index.refresh()
+    with pytest.raises(IndexDamagedError):
+        index.apply([], [row(6, "x")], 8)
+    assert index.open() == 0
+    assert found(index, "refused") == [2]
+    index.rebuild([row(1)], 8)
+    assert found(index, "refused") == []
+
+
+def test_rows_outside_the_index_score_as_they_will_inside(index: TantivyLexicalIndex) -> None:
+    queries = ["connection refused", "RFC 7807", '"problem details"', "retries retries backoff", "what is E-1042"]
+    fillers = [LexicalRow(100 + number, "kb", f"d{number}", f"filler {number} connection") for number in range(60)]
+    index.apply([], fillers, 8)
+    fresh = LexicalRow(6, "kb", "doc", TEXTS[2] + " And problem details again: retries, retries. " + "word " * 60)
+    tail = [index.analyse(fresh)]
+    expected = {query: dict(index.score_tail(query, tail))[6] for query in queries}
+    index.apply([], [fresh], 9)
+    for query in queries:
+        assert dict(index.search(query, 100, None, None))[6] == pytest.approx(expected[query], rel=0.05)
+
+
+def test_rows_that_do_not_match_have_no_score(index: TantivyLexicalIndex) -> None:
+    assert index.score_tail("connection", [index.analyse(row(9, "nothing of it"))]) == []
+    assert index.score_tail("connection", []) == []
+
+
+def test_an_empty_index_scores_its_tail(directory: Path) -> None:
+    index = opened(directory)
+    rows = [index.analyse(row(key)) for key in TEXTS]
+    best = sorted(index.score_tail("connection refused", rows), key=lambda hit: -hit[1])
+    assert best[0][0] == 2
+
+
+@pytest.mark.parametrize(("length", "stored"), [(0, 0), (39, 39), (41, 40), (100, 96), (55, 54), (254, 248)])
+def test_lengths_are_rounded_as_the_index_does(length: int, stored: int) -> None:
+    assert stored_length(length) == stored

@@ -1,0 +1,295 @@
+"""The pool with real processes and real hostile documents."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.documents import make_docx, make_flate_bomb, make_pdf
+
+from lumikb.compute.parse.errors import (
+    EncryptedError,
+    MemoryLimitError,
+    OutputLimitError,
+    ParseError,
+    ParserDiedError,
+    TimeLimitError,
+)
+from lumikb.store.workers import parser_handle
+from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
+from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
+
+LIMITS = ParseLimits(seconds_max=60, memory_bytes_max=1 << 30, text_chars_max=1_000_000, documents_per_process=100)
+WAIT_SECONDS_MAX = 30
+
+Pools = Callable[..., ParserPool]
+Files = Callable[[str, bytes], Path]
+
+
+@pytest.fixture
+def pools() -> Iterator[Pools]:
+    opened: list[ParserPool] = []
+
+    def open_pool(processes: int = 1, **limits: float) -> ParserPool:
+        opened.append(ParserPool(processes, replace(LIMITS, **limits)))
+        return opened[-1]
+
+    yield open_pool
+    for pool in opened:
+        pool.close()
+    assert children() == set()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    def write(name: str, data: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+def children(parent: int | None = None) -> set[int]:
+    """Parsers that `parent` (this process) started and that still run."""
+    found: set[int] = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            state, ppid = (path / "stat").read_text().rpartition(") ")[2].split()[:2]
+            command = (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(ppid) == (parent or os.getpid()) and state != "Z" and b"parser_process" in command:
+            found.add(int(path.name))
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def slow_pdf() -> bytes:
+    """Keeps pdfium busy for minutes in little memory."""
+    return make_flate_bomb(megabytes=2, pages=5000)
+
+
+def test_a_document_is_parsed_in_a_child_that_is_reused(pools: Pools, files: Files):
+    pool = pools()
+    path = files("blob", make_pdf(["Hello from page one"], outline=[("Hello", 1, 0)], title="T"))
+    parsed = pool.parse(path, "a.pdf")
+    assert parsed.text == "Hello from page one"
+    assert (parsed.page_count, parsed.title, parsed.headings[0].title) == (1, "T", "Hello")
+    first = children()
+    assert pool.parse(files("b", "Grüße 😀".encode()), "b.txt").text == "Grüße 😀"
+    assert children() == first
+    assert len(first) == 1
+
+
+def test_nothing_is_started_before_the_first_document(pools: Pools):
+    pools(2)
+    assert children() == set()
+
+
+def test_parse_errors_come_back_as_they_were(pools: Pools, files: Files):
+    pool = pools(text_chars_max=10)
+    with pytest.raises(EncryptedError, match="Remove the password"):
+        pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf")
+    before = children()
+    with pytest.raises(OutputLimitError) as caught:
+        pool.parse(files("b", b"a longer text"), "b.txt")
+    assert caught.value.details == {"text_chars_max": 10}
+    assert children() == before
+
+
+def test_a_child_is_replaced_after_its_share_of_documents(pools: Pools, files: Files):
+    pool = pools(documents_per_process=2)
+    path = files("a", b"text")
+    pool.parse(path, "a.txt")
+    first = children()
+    pool.parse(path, "a.txt")
+    assert children() == set()
+    pool.parse(path, "a.txt")
+    assert children() != first
+
+
+def test_a_document_that_takes_too_long_loses_its_process(pools: Pools, files: Files):
+    pool = pools(seconds_max=1)
+    with pytest.raises(TimeLimitError, match="longer than 1 seconds"):
+        pool.parse(files("a", slow_pdf()), "a.pdf")
+    assert children() == set()
+    assert pool.parse(files("b", b"text"), "b.txt").text == "text"
+
+
+def test_processor_time_is_bounded_for_each_document_anew(pools: Pools, files: Files):
+    pool = pools(seconds_max=1, documents_per_process=10_000)
+    path = files("a", make_pdf(["some words " * 100] * 50))
+    pool.parse(path, "a.pdf")
+    (child,) = children()
+    while cpu_ticks(child) < 2 * os.sysconf("SC_CLK_TCK"):
+        pool.parse(path, "a.pdf")
+    assert children() == {child}
+
+
+@pytest.mark.parametrize("memory_bytes_max", [1 << 28, 1 << 30])
+def test_a_flate_bomb_meets_the_memory_bound(pools: Pools, files: Files, memory_bytes_max: int):
+    pool = pools(memory_bytes_max=memory_bytes_max)
+    with pytest.raises(MemoryLimitError):
+        pool.parse(files("a", make_flate_bomb(megabytes=150)), "a.pdf")
+    assert pool.parse(files("b", b"text"), "b.txt").text == "text"
+
+
+def test_a_text_too_large_for_the_memory_bound_is_refused(pools: Pools, files: Files):
+    pool = pools(memory_bytes_max=1 << 28, text_chars_max=1 << 30)
+    with pytest.raises(MemoryLimitError):
+        pool.parse(files("a", b"name,size\n" * 15_000_000), "a.csv")
+
+
+@pytest.mark.parametrize("memory_bytes_max", [1 << 30, 1 << 31])
+def test_every_parser_loads_within_the_memory_bound(pools: Pools, files: Files, memory_bytes_max: int):
+    pool = pools(memory_bytes_max=memory_bytes_max)
+    assert pool.parse(files("a", make_pdf(["text"])), "a.pdf").text == "text"
+    assert pool.parse(files("b", make_docx([("Normal", "text")])), "b.docx").text == "text"
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nonexistent"])
+def test_a_process_that_does_not_start_is_not_blamed_on_the_document(
+    pools: Pools, files: Files, monkeypatch: pytest.MonkeyPatch, program: str
+):
+    path = files("a", b"text")
+    pool = pools()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", program)
+        with pytest.raises(ParserUnavailableError):
+            pool.parse(path, "a.txt")
+    assert pool.parse(path, "a.txt").text == "text"
+
+
+def test_a_crash_while_parsing_is_an_error_and_the_next_document_gets_a_new_child(pools: Pools, files: Files):
+    pool = pools()
+    path = files("a", slow_pdf())
+    with ThreadPoolExecutor(1) as threads:
+        parsing = threads.submit(pool.parse, path, "a.pdf")
+        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children()))
+        for child in children():
+            os.kill(child, signal.SIGSEGV)
+        with pytest.raises(ParserDiedError) as caught:
+            parsing.result(WAIT_SECONDS_MAX)
+    assert caught.value.details == {"exit_code": -signal.SIGSEGV}
+    assert pool.parse(files("b", b"text"), "b.txt").text == "text"
+
+
+def test_a_child_that_died_at_rest_is_replaced_unnoticed(pools: Pools, files: Files):
+    pool = pools()
+    path = files("a", b"text")
+    pool.parse(path, "a.txt")
+    for child in children():
+        os.kill(child, signal.SIGKILL)
+    assert pool.parse(path, "a.txt").text == "text"
+
+
+def test_an_idle_child_ends_by_itself(pools: Pools, files: Files, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(parser_handle, "IDLE_SECONDS_MAX", 0.05)
+    pool = pools()
+    path = files("a", b"text")
+    pool.parse(path, "a.txt")
+    wait_until(lambda: children() == set())
+    assert pool.parse(path, "a.txt").text == "text"
+
+
+def test_cancelling_kills_the_child(pools: Pools, files: Files):
+    pool = pools()
+    cancel = threading.Event()
+    path = files("a", slow_pdf())
+    with ThreadPoolExecutor(1) as threads:
+        parsing = threads.submit(lambda: pool.parse(path, "a.pdf", cancelled=cancel.is_set))
+        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children()))
+        cancel.set()
+        with pytest.raises(ParseCancelledError):
+            parsing.result(WAIT_SECONDS_MAX)
+    assert children() == set()
+
+
+def test_a_caller_that_waits_for_a_slot_can_be_cancelled(pools: Pools, files: Files):
+    pool = pools(1)
+    path = files("a", slow_pdf())
+    with ThreadPoolExecutor(1) as threads:
+        parsing = threads.submit(pool.parse, path, "a.pdf")
+        wait_until(lambda: len(children()) == 1)
+        calls = iter([False, False, True])
+        with pytest.raises(ParseCancelledError):
+            pool.parse(path, "a.pdf", cancelled=lambda: next(calls))
+        pool.close()
+        with pytest.raises(ParseCancelledError):
+            parsing.result(WAIT_SECONDS_MAX)
+
+
+def test_a_closed_pool_takes_no_documents(pools: Pools, files: Files):
+    pool = pools()
+    pool.parse(files("a", b"text"), "a.txt")
+    pool.close()
+    assert children() == set()
+    with pytest.raises(ParseCancelledError):
+        pool.parse(files("a", b"text"), "a.txt")
+
+
+def test_many_threads_share_a_bounded_number_of_children(pools: Pools, files: Files):
+    pool = pools(2, documents_per_process=5)
+    paths = [files(str(number), f"text {number}".encode()) for number in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        parsed = list(threads.map(lambda path: pool.parse(path, "a.txt").text, paths))
+    assert parsed == [f"text {number}" for number in range(24)]
+    assert len(children()) <= 2
+
+
+def test_the_child_has_neither_secrets_nor_files_of_the_parent(
+    pools: Pools, files: Files, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LUMIKB_JWT_SECRET", "do not tell")
+    secret = files("secret", b"x")
+    with secret.open() as held:
+        os.set_inheritable(held.fileno(), True)
+        pools().parse(files("a", b"text"), "a.txt")
+        (child,) = children()
+        opened = {str(link.readlink()) for link in Path(f"/proc/{child}/fd").iterdir()}
+    assert b"do not tell" not in Path(f"/proc/{child}/environ").read_bytes()
+    assert str(secret) not in opened
+    assert all(name.startswith(("pipe:", "/dev/null")) for name in opened)
+
+
+def test_a_parent_killed_in_the_middle_of_a_document_leaves_no_orphan(files: Files):
+    path = files("a", slow_pdf())
+    program = (
+        "import sys; from pathlib import Path; from lumikb.store.workers.parser_pool import *; "
+        "ParserPool(1, ParseLimits(300, 1 << 30, 1000000, 9)).parse(Path(sys.argv[1]), 'a.pdf')"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(path)]) as parent:
+        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children(parent.pid)))
+        (child,) = children(parent.pid)
+        parent.kill()
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_pdf_ends_in_a_result_or_a_reason(pools: Pools, files: Files, seed: int):
+    data = bytearray(make_pdf(["Some words on a page"] * 3, outline=[("Some words", 2, 0)], title="T"))
+    step = len(data) // 12
+    for at in range(seed * step, min((seed + 1) * step, len(data)), 3):
+        data[at] = (data[at] * 31 + seed) % 256
+    with contextlib.suppress(ParseError):
+        assert pools().parse(files("a", bytes(data)), "a.pdf").page_count
