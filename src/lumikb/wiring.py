@@ -27,6 +27,7 @@ from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
 from lumikb.operations.health import Health
 from lumikb.operations.routes import MetricsAccess, StatusBody
+from lumikb.operations.verify import Verifier
 from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -159,6 +160,7 @@ class Platform:
                     "jobs": self._check_jobs,
                 },
             ),
+            verifier=Verifier(self.record, self.blobs, self.index, self.documents),
             platform_status=self._status(),
             registry=self.registry,
             metrics_access=MetricsAccess(_split(self.settings.metrics_allow)),

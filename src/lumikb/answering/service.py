@@ -10,6 +10,7 @@ from lumikb.answering.citations import Place, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
 from lumikb.answering.models import Answer, Conversation, Message
+from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
@@ -41,7 +42,11 @@ class AnswerService:
     def __init__(self, retrieval: RetrievalService, blobs: BlobStore, *, passages: int) -> None:
         self._retrieval = retrieval
         self._passages = passages
-        self._map_of = lru_cache(MAPS_CACHED)(lambda key: without_text(get_parsed(blobs, key)))
+
+        def read_map(key: str) -> ParsedText:
+            return without_text(get_parsed(blobs, key))
+
+        self._map_of = lru_cache(MAPS_CACHED)(read_map)
 
     async def answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
         """Search, then answer by extraction; abstains when nothing supports an answer."""

@@ -32,6 +32,7 @@ from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
 from lumikb.operations.health import Health
 from lumikb.operations.routes import MetricsAccess, StatusBody, operation_router, root_handlers
+from lumikb.operations.verify import Verifier
 from lumikb.retrieval.routes import retrieval_router
 from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.routes import run_router
@@ -77,6 +78,7 @@ class Services:
     runs: RunService
     streamer: RunStreamer
     health: Health
+    verifier: Verifier
     platform_status: StatusBody
     registry: CollectorRegistry
     metrics_access: MetricsAccess

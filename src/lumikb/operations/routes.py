@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -16,6 +16,7 @@ from lumikb.identity.models import Actor, Level
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
 from lumikb.knowledge.wire import ErrorNote
 from lumikb.operations.health import Health, HealthBody
+from lumikb.operations.verify import Verifier, VerifyBody
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobNotFoundError
 from lumikb.store.jobs.models import Job
@@ -50,6 +51,18 @@ class JobBody(msgspec.Struct, kw_only=True):
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class VerifyForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether to mend what can be mended."""
+
+    repair: bool = False
+
+
+class RebuildBody(msgspec.Struct):
+    """Passages in the rebuilt index."""
+
+    rows: int
 
 
 class MetricsAccess(msgspec.Struct):
@@ -117,8 +130,24 @@ async def get_job(request: ActorRequest, record: Record, job_id: str) -> JobBody
     return job_body(job)
 
 
+@post(
+    "/operations/verify", opt=requires(Permission.OPERATE), status_code=200, summary="Compare record, index and blobs"
+)
+async def verify(request: ActorRequest, record: Record, verifier: Verifier, data: VerifyForm) -> VerifyBody:
+    """Name every difference; with `repair` mend what can be mended. May take a while on a large record."""
+    return await record.in_slow_pool(lambda: verifier.verify(request.user, repair=data.repair))
+
+
+@post("/operations/index/rebuild", opt=requires(Permission.OPERATE), status_code=200, summary="Rebuild the index")
+async def rebuild_index(request: ActorRequest, record: Record, verifier: Verifier) -> RebuildBody:
+    """Build the index anew from the record; searches go on meanwhile."""
+    return RebuildBody(await record.in_slow_pool(lambda: verifier.rebuild_index(request.user)))
+
+
 root_handlers: list[HTTPRouteHandler] = [get_health, get_ready, get_metrics]
-operation_router = Router(path="/", tags=["Operations"], route_handlers=[get_status, list_jobs, get_job])
+operation_router = Router(
+    path="/", tags=["Operations"], route_handlers=[get_status, list_jobs, get_job, verify, rebuild_index]
+)
 
 
 def job_body(job: Job) -> JobBody:

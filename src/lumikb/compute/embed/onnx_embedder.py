@@ -25,7 +25,7 @@ class OnnxEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # The arena never gives memory back: 277 MB against 139 after 500 chunks, at the same speed.
+        # The arena keeps what a bulk run took: 203 MB for the process after 500 chunks, against 134 without.
         options.enable_cpu_mem_arena = False
         # Spinning threads take a core each from the rest of the process for milliseconds after every pass.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

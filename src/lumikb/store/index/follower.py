@@ -176,6 +176,11 @@ class LocalIndex:
             self._rebuild_lexical()
         self.catch_up()
 
+    def indexed_keys(self) -> NDArray[np.int64]:
+        """Keys of all chunks that the dense side holds, after catching up."""
+        self.catch_up()
+        return self._dense.keys()
+
     def status(self) -> dict[str, int | str]:
         """Rows and watermarks; `lag` counts the changes that neither side has taken in, 0 after any search."""
         newest = self._record.read(max_seq)

@@ -1,0 +1,61 @@
+# LumiKB's commands. `make serve` and `make test` are all that a newcomer needs; both set everything up by themselves.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export UV_PYTHON_DOWNLOADS ?= never
+export UV_LINK_MODE ?= copy
+DATA ?= ../shared/data/cranfield
+JOBS ?= 2
+UV = $$(tools/bootstrap-uv)
+RUN = .venv/bin
+
+.PHONY: help serve dev sample test check test-slow static types setup setup-dev wheel reference bench-embed bench-quality clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup:
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --group model
+
+setup-dev:
+	@$(UV) sync --quiet --locked
+
+serve: setup ## Set up and start LumiKB on http://127.0.0.1:8080
+	@LUMIKB_DATA_DIR=$${LUMIKB_DATA_DIR:-./lumikb-data} exec $(RUN)/lumikb serve
+
+dev: setup-dev ## Serve, and start again when a source file changes
+	@LUMIKB_DATA_DIR=$${LUMIKB_DATA_DIR:-./lumikb-data} exec $(RUN)/watchfiles --filter python "$(RUN)/lumikb serve" src
+
+sample: setup ## Add the sample knowledge base
+	@LUMIKB_DATA_DIR=$${LUMIKB_DATA_DIR:-./lumikb-data} $(RUN)/lumikb sample
+
+test: setup-dev static ## Set up and run all tests but the slow ones
+	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow" tests
+
+check: setup-dev static types ## Format, lint, types, layers, unit and contract tests
+	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not acceptance" tests/unit tests/contract
+
+test-slow: setup-dev ## Soak, chaos and packaging runs
+	$(RUN)/pytest -q -m slow tests
+
+static:
+	@$(RUN)/ruff format --check --quiet .
+	@$(RUN)/ruff check --quiet .
+	@mkdir -p .cache && $(RUN)/lint-imports >.cache/layers.log 2>&1 || { cat .cache/layers.log; exit 1; }
+
+types:
+	@$(RUN)/pyright
+
+wheel: setup-dev ## Build a wheel that carries the model
+	@rm -rf dist && $(UV) build --quiet --wheel && ls -l dist
+
+reference: setup-dev ## Write docs/reference from the code
+	@$(RUN)/python -m tools.reference
+
+bench-embed: setup-dev ## Embedding speed against sentence-transformers
+	@$(RUN)/python -m bench.embed
+
+bench-quality: setup-dev ## Retrieval quality on DATA=…/cranfield
+	@$(RUN)/python -m bench.quality --data $(DATA)
+
+clean: ## Remove what the commands above made, but no data
+	rm -rf .venv .cache dist build .pytest_cache .ruff_cache
