@@ -6,6 +6,7 @@ defaults below. Names of the source platforms are read as aliases, with a notice
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -44,7 +45,11 @@ class Settings:
 
     host: str = setting("127.0.0.1", "Address the HTTP server listens on.")
     port: int = setting(8080, "Port of the HTTP server.", low=0, high=65535)
-    data_dir: Path = setting(Path("lumikb-data"), "Directory of everything LumiKB keeps on this machine.")
+    data_dir: Path = setting(
+        Path("lumikb-data"),
+        "Directory of everything LumiKB keeps on this machine; the default is `./lumikb-data` where that exists, else "
+        "`lumikb` in the user's data folder.",
+    )
     database_url: str = setting(
         "",
         "The record: empty for SQLite in the data directory, or `postgresql://user:password@host/name`.",
@@ -113,6 +118,8 @@ class Settings:
     )
     log_format: str = setting("console", "Log lines as `console` or `json`.")
     log_level: str = setting("info", "Least severe level that is logged: debug, info, warning or error.")
+    url: str = setting("", "Server that the command line talks to; empty: the one of the data directory.")
+    api_key: str = setting("", "API key that the command line sends to the server at `url`.", secret=True)
 
     @property
     def database_path(self) -> Path:
@@ -142,6 +149,22 @@ def normalise_database_url(url: str) -> str:
     return re.sub(r"([?&])ssl=", r"\1sslmode=", url)
 
 
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """`lumikb-data` in the working directory where it exists, else LumiKB's folder in the user's data folder.
+
+    That is `$XDG_DATA_HOME` or `~/.local/share` (XDG Base Directory Specification 0.8), on macOS
+    `~/Library/Application Support`.
+    """
+    here = Path("lumikb-data")
+    if here.is_dir():
+        return here
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "LumiKB"
+    chosen = Path(environ.get("XDG_DATA_HOME", ""))
+    # The specification has relative paths ignored.
+    return (chosen if chosen.is_absolute() else Path.home() / ".local" / "share") / "lumikb"
+
+
 @dataclass(frozen=True)
 class LoadedSettings:
     """Settings with the origin of each value (`environment`, `file` or `default`) and notices for the operator."""
@@ -167,6 +190,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         values[name] = converted
     if values.get("database_url"):
         values["database_url"] = normalise_database_url(values["database_url"])
+    values.setdefault("data_dir", default_data_dir(environ))
     settings = Settings(**values)
     _check_secrets(settings)
     return LoadedSettings(settings, {name: origins.get(name, "default") for name in known}, notices)

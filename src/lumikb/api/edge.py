@@ -77,7 +77,7 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=context.request_id)
         method, path = str(scope["method"]), scope["path"]
         if context.head:
-            scope["method"] = "GET"
+            scope = {**scope, "method": "GET"}  # a copy: the server below must go on knowing that it is a HEAD
         scope["path"] = _ALIAS.sub("/api/v1/", path)
         answer = _Answer(send, context, accepts_gzip=_accepts_gzip(scope))
         try:

@@ -21,6 +21,7 @@ class DataDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._announcement = path / "server.json"
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -41,24 +42,26 @@ class DataDir:
                 f"Another LumiKB process uses {self.path}. Stop it, or set LUMIKB_DATA_DIR to another directory."
             ) from exc
         self._lock = lock
+        # A server that was killed leaves what it had announced.
+        self._announcement.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the lock back, and take down what was announced."""
         if self._lock is not None:
-            (self.path / "server.json").unlink(missing_ok=True)
+            self._announcement.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
     def announce(self, url: str) -> str:
         """Tell the command line where this server listens; gives the token that it will send."""
         token = secrets.token_urlsafe(32)
-        _write_private(self.path / "server.json", json.dumps({"url": url, "token": token, "pid": os.getpid()}))
+        _write_private(self._announcement, json.dumps({"url": url, "token": token, "pid": os.getpid()}))
         return token
 
     def running_server(self) -> tuple[str, str] | None:
         """URL and token of the server that was announced, or None."""
         try:
-            found = json.loads((self.path / "server.json").read_text())
+            found = json.loads(self._announcement.read_text())
             return found["url"], found["token"]
         except (OSError, ValueError, KeyError):
             return None

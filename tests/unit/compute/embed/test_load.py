@@ -57,8 +57,10 @@ def test_no_usable_engine_is_an_error(cache_dir: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(load, "OpenVinoEmbedder", WrongEmbedder)
     monkeypatch.setattr(load, "OnnxEmbedder", BrokenOnnxEmbedder)
 
+    models = load_models(cache_dir, threads=2, engine="auto")
+
     with pytest.raises(EngineError):
-        load_models(cache_dir, threads=2, engine="auto")
+        _ = models.query
 
 
 def test_a_missing_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
