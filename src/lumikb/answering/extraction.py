@@ -3,6 +3,7 @@
 Pure functions: the vectors and terms of sentences come from the caller.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,17 +15,26 @@ from lumikb.retrieval.models import Hit
 
 PASSAGES_READ = 8
 SENTENCES_MAX = 4
-SENTENCE_CHARS_MIN = 20
 SENTENCE_CHARS_MAX = 600
 
 # A sentence's score: cosine to the query, and the share of the query's terms that it or its heading holds.
 COSINE_WEIGHT = 0.75
 COVERAGE_WEIGHT = 0.25
 # Below this no sentence counts as support, and the answer abstains (docs/decisions/0004).
-SUPPORT_MIN = 0.40
+SUPPORT_MIN = 0.50
+# A question or heading is no answer, but tells what the next statement is about: it lends it this share of its score.
+LENT = 0.9
+# Words that a statement has at least; a line without a full stop needs more of them, and counts a little less.
+STATEMENT_WORDS_MIN = 4
+LINE_WORDS_MIN = 6
+LINE_SHARE = 0.9
 # A further sentence must come this near to the best one, and say something else than those before it.
 NEAR_BEST = 0.75
 SAME_COSINE = 0.85
+
+
+_STATEMENT_END = re.compile(r"[.!;:。！…][\"'”’)\]]*$")
+_LEADERS = re.compile(r"\.{4,}|(\. ){4,}")
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,9 @@ def candidate_sentences(hits: Sequence[Hit]) -> list[Sentence]:
         places = taken.setdefault(passage.chunk_set_id, [])
         for left, right in sentence_spans(passage.text):
             start, end = passage.char_start + left, passage.char_start + right
-            if not SENTENCE_CHARS_MIN <= end - start <= SENTENCE_CHARS_MAX:
-                continue
-            if any(start < other_end and other_start < end for other_start, other_end in places):
+            if end - start > SENTENCE_CHARS_MAX or any(
+                start < other_end and other_start < end for other_start, other_end in places
+            ):
                 continue
             places.append((start, end))
             sentences.append(Sentence(hit, start, end))
@@ -82,12 +92,7 @@ def choose_support(
     """
     if not sentences:
         return []
-    wanted = set(query_terms)
-    cosines = vectors @ query_vector
-    scores = [
-        COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
-        for cosine, sentence in zip(cosines, sentences, strict=True)
-    ]
+    scores = _scores(set(query_terms), vectors @ query_vector, sentences, terms_of)
     order = sorted(range(len(sentences)), key=lambda at: (-scores[at], at))
     bar = max(SUPPORT_MIN, NEAR_BEST * scores[order[0]])
     chosen: list[int] = []
@@ -99,6 +104,40 @@ def choose_support(
     documents = list(dict.fromkeys(sentences[at].hit.passage.document_id for at in chosen))
     chosen.sort(key=lambda at: (documents.index(sentences[at].hit.passage.document_id), sentences[at].start))
     return [Support(sentences[at], min(1.0, scores[at])) for at in chosen]
+
+
+def statement_share(text: str) -> float:
+    """How much of its score a sentence keeps as an answer: none for a question, a heading or a line of a contents list.
+
+    A statement ends like one; a line of a list or table does not, but has words enough, or a name and a value.
+    """
+    text = text.strip()
+    words = len(text.split())
+    if text.endswith(("?", "？")) or _LEADERS.search(text) or words < STATEMENT_WORDS_MIN:
+        return 0.0
+    if _STATEMENT_END.search(text):
+        return 1.0
+    return LINE_SHARE if words >= LINE_WORDS_MIN or ": " in text else 0.0
+
+
+def _scores(
+    wanted: set[str],
+    cosines: NDArray[np.float32],
+    sentences: Sequence[Sentence],
+    terms_of: Callable[[str], Sequence[str]],
+) -> list[float]:
+    scores: list[float] = []
+    lent = 0.0
+    previous: Sentence | None = None
+    for cosine, sentence in zip(cosines, sentences, strict=True):
+        if previous is None or previous.hit is not sentence.hit:
+            lent = 0.0
+        own = COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
+        share = statement_share(sentence.text)
+        scores.append(max(own, lent) * share)
+        lent = max(lent, LENT * own) if share == 0.0 else 0.0
+        previous = sentence
+    return scores
 
 
 def _coverage(wanted: set[str], sentence: Sentence, terms_of: Callable[[str], Sequence[str]]) -> float:

@@ -53,13 +53,15 @@ def tell_in_tokens(run: Run, answer: Answer, hits: list[Hit], facts: dict[str, A
 
 def _pieces(answer: Answer) -> list[tuple[str, Claim | None]]:
     """The answer's text cut after each claim's markers; the pieces joined are the answer."""
+    if not answer.claims:
+        return [(answer.answer, None)]
     pieces: list[tuple[str, Claim | None]] = []
     at = 0
     for claim, following in zip(answer.claims, [*answer.claims[1:], None], strict=True):
         end = following.start if following is not None else len(answer.answer)
         pieces.append((answer.answer[at:end], claim))
         at = end
-    return pieces or [(answer.answer, None)]
+    return pieces
 
 
 def _citations(answer: Answer, claim: Claim | None) -> list[dict[str, Any]]:

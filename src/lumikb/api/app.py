@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from litestar import Litestar, Router
+from litestar import Litestar, MediaType, Router
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -21,7 +21,7 @@ from lumikb.answering.turns import Turns
 from lumikb.api.authentication import Authentication
 from lumikb.api.edge import Edge
 from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error
-from lumikb.api.pages import page_handlers
+from lumikb.api.pages import SpecificationAlone, page_handlers, refuse_unknown_page
 from lumikb.http.permission import MARK, Permission, requires
 from lumikb.identity.routes import identity_router
 from lumikb.identity.service import IdentityService
@@ -157,7 +157,12 @@ def _openapi(version: str) -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(security_schemes=schemes),
         security=[{"bearer": []}, {"api_key": []}],
+        render_plugins=[SpecificationAlone(media_type=MediaType.JSON)],
         openapi_router=Router(
-            path="/", route_handlers=list(page_handlers), opt=requires(Permission.PUBLIC), include_in_schema=False
+            path="/",
+            route_handlers=list(page_handlers),
+            opt=requires(Permission.PUBLIC),
+            include_in_schema=False,
+            after_request=refuse_unknown_page,
         ),
     )

@@ -5,7 +5,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 
 from lumikb.http.context import current_request
@@ -90,6 +90,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """An error of the framework: routing, decoding, validation."""
     if isinstance(error, ValidationException):
         return _validation(error)
+    if isinstance(error.__cause__, SerializationException):
+        return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
     if error.status_code >= 500:
         return on_any_error(request, error)
     code = _CODES.get(error.status_code, "ERROR")
@@ -111,13 +113,12 @@ def on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorB
 
 
 def _validation(error: ValidationException) -> Response[ErrorBody]:
-    if isinstance(error.__cause__, msgspec.DecodeError) and not isinstance(error.__cause__, msgspec.ValidationError):
-        return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
     found: list[dict[str, str]] = cast(Any, error.extra) or [{"message": error.detail}]
     fields: list[dict[str, Any]] = [
         {
             "loc": [item.get("source", "body"), item.get("key", "")],
-            "msg": item.get("message", ""),
+            # Litestar's whole message about a missing body is the quoted name of the parameter.
+            "msg": "The body is missing." if item.get("message") == "'data'" else item.get("message", ""),
             "type": "value_error",
         }
         for item in found

@@ -1,23 +1,32 @@
-"""The command line."""
+"""The command line: its commands, and how errors become exit codes."""
 
 import sys
+from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
-from lumikb.kit.errors import LumiError
+from lumikb.cli import answers, bases, configuration, documents, ingest, maintenance, sample, status
+from lumikb.kit import errors
 
-app = typer.Typer(name="lumikb", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+FAILED, USAGE, NOT_FOUND, REFUSED = 1, 2, 3, 4
+
+app = typer.Typer(name="lumikb", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.callback()
 def lumikb() -> None:
-    """Put documents in, get answers whose every claim opens the passage that proves it."""
+    """Put documents in, get answers whose every claim opens the passage that proves it.
+
+    Commands talk to the server named by LUMIKB_URL and LUMIKB_API_KEY, else to the one that runs on the data directory,
+    else they open the data directory themselves. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused.
+    """
 
 
 @app.command("serve")
 def serve_command(
-    host: str | None = typer.Option(None, help="Address to listen on."),
-    port: int | None = typer.Option(None, help="Port to listen on."),
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Serve the platform until Ctrl-C."""
     from lumikb.cli.serve import serve
@@ -26,10 +35,45 @@ def serve_command(
     serve(load_settings(host=host, port=port))
 
 
+app.command("ingest")(ingest.ingest_command)
+app.command("search")(answers.search_command)
+app.command("ask")(answers.ask_command)
+app.add_typer(bases.app, name="kb")
+app.add_typer(documents.app, name="documents")
+app.command("status")(status.status_command)
+app.command("verify")(maintenance.verify_command)
+app.add_typer(maintenance.index_app, name="index")
+app.command("sample")(sample.sample_command)
+app.add_typer(configuration.app, name="config")
+app.command("version")(configuration.version_command)
+
+
 def main() -> None:
     """Entry point of the `lumikb` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app()
-    except LumiError as error:
-        typer.echo(f"lumikb: {error.message}", err=True)
-        sys.exit(1)
+        ended = app(sys.argv[1:] or ["--help"], prog_name="lumikb", standalone_mode=False)
+    except typer.TyperException as error:
+        sys.exit(complain(f"{error.format_message().rstrip('.')}. See `lumikb --help`.", error.exit_code))
+    except typer.Abort:
+        sys.exit(complain("Nothing was done.", FAILED))
+    except errors.LumiError as error:
+        sys.exit(complain(error.message, exit_code(error)))
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def complain(message: str, code: int) -> int:
+    """Say on standard error what went wrong; gives the exit code back."""
+    typer.echo(f"lumikb: {message}", err=True)
+    return code
+
+
+def exit_code(error: errors.LumiError) -> int:
+    """What scripts are told about an error."""
+    if isinstance(error, errors.NotFoundError):
+        return NOT_FOUND
+    if isinstance(error, errors.UnauthenticatedError | errors.ForbiddenError):
+        return REFUSED
+    return USAGE if isinstance(error, errors.InvalidInputError) else FAILED

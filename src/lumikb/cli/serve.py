@@ -1,17 +1,26 @@
 """`lumikb serve`: the whole platform in one process."""
 
 import gc
+import signal
 import socket
+import sys
 
 import typer
 import uvicorn
 
 from lumikb.cli.data_dir import DataDir
+from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import set_up_logging
 from lumikb.settings import LoadedSettings, Settings
 from lumikb.wiring import Platform
 
 IDLE_SECONDS = 60
+
+
+class AddressUnusableError(LumiError):
+    """The server cannot listen where it was told to."""
+
+    code = "ADDRESS_UNUSABLE"
 
 
 def serve(loaded: LoadedSettings) -> None:
@@ -20,6 +29,8 @@ def serve(loaded: LoadedSettings) -> None:
     set_up_logging(settings.log_format, settings.log_level)
     data_dir = DataDir(settings.data_dir)
     data_dir.acquire()
+    # Uvicorn stops in good order and then raises the signal again, which must not end the process before `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with _listener(settings) as listener:
             url = _url(settings.host, listener.getsockname()[1])
@@ -96,7 +107,7 @@ def _listener(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as exc:
         listener.close()
-        raise typer.BadParameter(
+        raise AddressUnusableError(
             f"{settings.host}:{settings.port} cannot be used ({exc.strerror}). Set LUMIKB_PORT to another port."
         ) from exc
     return listener

@@ -4,7 +4,7 @@ import re
 
 from lumikb.kit.errors import LumiError
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class RangeNotSatisfiableError(LumiError):

@@ -13,6 +13,7 @@ from lumikb.identity import repository
 from lumikb.identity.errors import BadCredentialsError
 from lumikb.identity.models import Actor, ApiKey, Scope, SignIn, User
 from lumikb.identity.service import IdentityService
+from lumikb.kit.clock import Moment
 from lumikb.kit.errors import InvalidInputError, MalformedRequestError
 from lumikb.store.record.engine import Record
 
@@ -78,7 +79,7 @@ class ApiKeyForm(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     scopes: list[Scope]
     kb_ids: list[str] | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKeyBody(msgspec.Struct, kw_only=True, omit_defaults=True):

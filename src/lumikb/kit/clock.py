@@ -1,6 +1,12 @@
 """Time: always UTC, always aware, RFC 3339 with `Z` on the wire."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+# A moment in a request: without its time zone it is refused.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def now() -> datetime:

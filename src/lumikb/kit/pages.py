@@ -9,6 +9,7 @@ Item = TypeVar("Item")
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
+PAGE_MAX = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class PageRequest:
     limit: int = LIMIT_DEFAULT
 
     def __post_init__(self) -> None:
-        if self.page < 1:
-            raise InvalidInputError("page starts at 1", page=self.page)
+        if not 1 <= self.page <= PAGE_MAX:
+            raise InvalidInputError(f"page must lie between 1 and {PAGE_MAX}", page=self.page)
         if not 1 <= self.limit <= LIMIT_MAX:
             raise InvalidInputError(f"limit must lie between 1 and {LIMIT_MAX}", limit=self.limit)
 

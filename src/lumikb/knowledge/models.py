@@ -5,6 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+# Of a document, and of a filter: each is a condition of its own in SQL.
+TAGS_MAX = 50
+
 
 class KbStatus(StrEnum):
     """An archived knowledge base answers nobody, and keeps what it has."""

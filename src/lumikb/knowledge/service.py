@@ -27,7 +27,7 @@ from lumikb.knowledge.errors import (
     RefusedTypeError,
     UploadLostError,
 )
-from lumikb.knowledge.models import Accepted, Chunk, Document, DocumentFilter, DocumentStatus, NewDocument
+from lumikb.knowledge.models import TAGS_MAX, Accepted, Chunk, Document, DocumentFilter, DocumentStatus, NewDocument
 from lumikb.knowledge.removal import remove_document
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE
@@ -37,9 +37,9 @@ from lumikb.store.record.outbox import append_outbox
 
 INGEST_JOB = "document.ingest"
 FILENAME_CHARS_MAX = 255
-TAGS_MAX = 50
 TAG_CHARS_MAX = 100
 METADATA_BYTES_MAX = 16_384
+PRIORITY_MAX = 1000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -223,4 +223,6 @@ def _checked(new: NewDocument) -> NewDocument:
         raise InvalidInputError(f"At most {TAGS_MAX} tags of {TAG_CHARS_MAX} characters.", field="tags")
     if len(msgspec.json.encode(new.metadata)) > METADATA_BYTES_MAX:
         raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes.", field="metadata")
+    if new.priority is not None and not 1 <= new.priority <= PRIORITY_MAX:
+        raise InvalidInputError(f"priority must lie between 1 and {PRIORITY_MAX}.", field="priority")
     return replace(new, filename=name, tags=tags)

@@ -92,7 +92,7 @@ async def get_metrics(
     client = request.client.host if request.client else ""
     if "*" not in metrics_access.allowed and client not in metrics_access.allowed:
         raise NotAllowedError("This address may not read the metrics.")
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"))
 
 
 @get("/status", opt=requires(Permission.PUBLIC), summary="What runs here")

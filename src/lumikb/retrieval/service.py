@@ -112,7 +112,8 @@ class RetrievalService:
             if query in self._vectors:
                 self._vectors.move_to_end(query)
                 return self._vectors[query]
-        vector = self.text_vectors([query])[0]
+        models = self._models()
+        vector = models.query.embed([models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]])[0]
         with self._vectors_lock:
             self._vectors[query] = vector
             while len(self._vectors) > QUERY_VECTORS_CACHED:
@@ -120,9 +121,9 @@ class RetrievalService:
         return vector
 
     def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of short texts, shape (texts, dimensions), each read up to the model's bound."""
+        """Unit vectors of many texts, shape (texts, dimensions), each read up to the model's bound."""
         models = self._models()
-        return models.query.embed([tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)])
+        return models.bulk.embed([tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)])
 
     def terms(self, text: str) -> list[str]:
         """The distinct terms of a text as the keyword leg sees them: lower case, without stopwords, stemmed."""

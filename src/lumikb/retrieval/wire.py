@@ -1,10 +1,10 @@
 """Searches and their results on the wire."""
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from lumikb.kit.clock import Moment
 from lumikb.retrieval.models import Filters, Hit, SearchRequest
 
 
@@ -37,11 +37,11 @@ class ResultBody(msgspec.Struct, kw_only=True):
 class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
     """What narrows a search. `tags` must all be there; dates are inclusive, the document's own or of its upload."""
 
-    document_ids: list[str] | None = None
-    tags: list[str] = []
-    mime_types: list[str] = []
-    date_from: datetime | None = None
-    date_to: datetime | None = None
+    document_ids: Annotated[list[str], msgspec.Meta(max_length=1000)] | None = None
+    tags: Annotated[list[str], msgspec.Meta(max_length=50)] = []
+    mime_types: Annotated[list[str], msgspec.Meta(max_length=50)] = []
+    date_from: Moment | None = None
+    date_to: Moment | None = None
 
 
 class SearchBody(msgspec.Struct):

@@ -1,5 +1,7 @@
 """Routes of runs."""
 
+import re
+
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 
@@ -18,7 +20,7 @@ ActorRequest = Request[Actor, None, State]
 async def follow_run(request: ActorRequest, runs: RunService, streamer: RunStreamer, run_id: str) -> Response[None]:
     """The run's events after `Last-Event-ID` (all without it), those to come included. 404 for another's run."""
     last = request.headers.get("last-event-id", "0") or "0"
-    if not last.isdigit():
+    if not re.fullmatch(r"[0-9]{1,9}", last):
         raise MalformedRequestError("Last-Event-ID is the id of an event, a number.")
     events = await runs.events(request.user, run_id, int(last))
     if is_head():

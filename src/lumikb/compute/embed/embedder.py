@@ -26,10 +26,6 @@ TEXT_TOKENS_MAX = TOKENS_MAX - 2
 # .99994 on a sentence; on a single word only .99987, so that no reference text is one.
 COSINE_MIN = 0.9999
 
-# Tokens of one forward pass, padding included. More is not faster (133 texts/s of 128 tokens in passes of 8, 16 or 32),
-# and a query that arrives in a bulk run waits for the pass that is under way.
-_PASS_TOKENS = 1024
-
 # From this many texts on, a call is a bulk run, whose memory goes back to the system.
 _BULK_TEXTS = 64
 
@@ -91,9 +87,12 @@ Pass = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
 
 def embed_in_passes(
-    token_ids: Sequence[Sequence[int]], table: WordTable, marks: Marks, forward: Pass
+    token_ids: Sequence[Sequence[int]], table: WordTable, marks: Marks, forward: Pass, *, pass_tokens: int
 ) -> NDArray[np.float32]:
-    """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given."""
+    """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given.
+
+    `pass_tokens` bounds the tokens of one pass, padding included: time hardly depends on it, memory does.
+    """
     longest = max(map(len, token_ids), default=0)
     if longest > TEXT_TOKENS_MAX:
         raise TextTooLongError(
@@ -102,7 +101,7 @@ def embed_in_passes(
             tokens_max=TEXT_TOKENS_MAX,
         )
     vectors = np.empty((len(token_ids), DIMENSIONS), np.float32)
-    for texts, width in plan_passes([len(ids) + 2 for ids in token_ids]):
+    for texts, width in plan_passes([len(ids) + 2 for ids in token_ids], pass_tokens):
         ids = np.zeros((len(texts), width), np.int32)
         mask = np.zeros((len(texts), width), np.float32)
         for row, text in enumerate(texts):
@@ -116,7 +115,7 @@ def embed_in_passes(
     return vectors
 
 
-def plan_passes(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+def plan_passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[tuple[list[int], int]]:
     """Texts of each forward pass by index, and its width in tokens; `lengths` include the marks.
 
     Widths and numbers of texts come from a short list, because an engine prepares and keeps code and buffers for
@@ -127,7 +126,7 @@ def plan_passes(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
     at = 0
     while at < len(order):
         width = _width(lengths[order[at]])
-        count = min(_PASS_TOKENS // width, len(order) - at)
+        count = min(pass_tokens // width, len(order) - at)
         count = 1 << (count.bit_length() - 1)
         yield order[at : at + count], width
         at += count

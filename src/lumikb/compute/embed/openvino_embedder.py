@@ -12,6 +12,9 @@ from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.memory import drop_mapped_pages
 from lumikb.compute.embed.model_files import MODEL_ID
 
+# 125 texts/s of 128 tokens, as with 2,048; 117 with 512, which is 30 MB smaller.
+_PASS_TOKENS = 1024
+
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -56,7 +59,7 @@ class OpenVinoEmbedder:
             except RuntimeError as exc:
                 raise _failed(exc) from exc
 
-        return embed_in_passes(token_ids, self._table, self._marks, forward)
+        return embed_in_passes(token_ids, self._table, self._marks, forward, pass_tokens=_PASS_TOKENS)
 
 
 def _failed(exc: RuntimeError) -> EngineError:

@@ -94,7 +94,7 @@ def test_threads_share_an_embedder(embedder: Embedder) -> None:
 def test_passes_hold_every_text_once_and_fit() -> None:
     lengths = [2 + (7 * number) % 255 for number in range(300)]
 
-    passes = list(plan_passes(lengths))
+    passes = list(plan_passes(lengths, 1024))
 
     assert sorted(text for texts, _ in passes for text in texts) == list(range(300))
     assert all(lengths[text] <= width <= 256 for texts, width in passes for text in texts)

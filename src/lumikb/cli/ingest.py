@@ -1,0 +1,87 @@
+"""`lumikb ingest`: files and folders into a knowledge base."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lumikb.cli.output import AsJson, counted, one_line, print_json, print_names
+from lumikb.kit.errors import InvalidInputError, LumiError, NotFoundError
+
+if TYPE_CHECKING:
+    from lumikb.cli.client import Body, Client
+    from lumikb.cli.uploads import Outcome
+
+
+class NothingToIngestError(LumiError):
+    """None of the given files is of a kind that LumiKB reads."""
+
+    code = "NOTHING_TO_INGEST"
+
+
+def ingest_command(
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="Files, and folders with all that is in them.")],
+    kb: Annotated[str, typer.Option(help="Name of the knowledge base; made when there is none.")],
+    wait: Annotated[bool, typer.Option(help="Wait until the documents are READY or FAILED.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Put files into a knowledge base; exit code 1 when one of them fails.
+
+    Hidden files, and files of a kind that LumiKB does not read, are skipped.
+    """
+    from lumikb.cli.client import run
+    from lumikb.cli.files import find_files
+
+    found = find_files(paths)
+    if not found.chosen:
+        raise NothingToIngestError("There is no file here of a kind that LumiKB reads.")
+    body, outcomes = run(lambda client: _ingest(client, kb, found.chosen, wait))
+    body["skipped"] = [str(path) for path in found.skipped]
+    if as_json:
+        print_json(body)
+    else:
+        _print_summary(body, outcomes)
+    raise typer.Exit(report_failures(outcomes))
+
+
+async def get_or_create_kb(client: "Client", name: str, description: str = "") -> tuple["Body", bool]:
+    """The knowledge base with this name, and whether it had to be made."""
+    try:
+        return await client.get_kb(name), False
+    except NotFoundError:
+        return await client.post("/knowledge-bases", {"name": name, "description": description}), True
+
+
+def report_failures(outcomes: Sequence["Outcome"]) -> int:
+    """Name each file that failed and the reason on standard error; gives the exit code."""
+    failed = [outcome for outcome in outcomes if outcome.result == "failed"]
+    for outcome in failed:
+        reason = outcome.error["message"] if outcome.error else "It failed."
+        typer.echo(f"lumikb: {one_line(outcome.path)}: {one_line(reason)}", err=True)
+    return 1 if failed else 0
+
+
+async def _ingest(client: "Client", name: str, files: list[Path], wait: bool) -> tuple[dict[str, Any], list["Outcome"]]:
+    from lumikb.cli.uploads import upload_files
+
+    if not wait and client.place.kind == "in-process":
+        raise InvalidInputError("--no-wait needs a server that goes on working: start one with `lumikb serve`.")
+    kb, created = await get_or_create_kb(client, name)
+    outcomes = await upload_files(client, kb["id"], files, wait=wait)
+    documents = [asdict(outcome) for outcome in outcomes]
+    return {"kb_id": kb["id"], "kb_name": kb["name"], "kb_created": created, "documents": documents}, outcomes
+
+
+def _print_summary(body: dict[str, Any], outcomes: Sequence["Outcome"]) -> None:
+    if body["kb_created"]:
+        typer.echo(f"Made the knowledge base {body['kb_name']}.")
+    print_names("Skipped, of a kind that LumiKB does not read", body["skipped"])
+    print_names("Already there", [outcome.path for outcome in outcomes if outcome.duplicate])
+    for outcome in outcomes:
+        if outcome.warnings:
+            typer.echo(f"{one_line(outcome.path)}: {', '.join(outcome.warnings)}")
+    results = [outcome.result for outcome in outcomes]
+    states = [f"{results.count(name)} {name}" for name in ("ready", "failed", "pending") if name in results]
+    typer.echo(f"{counted(len(outcomes), 'file')} in {body['kb_name']}: {', '.join(states)}.")
