@@ -3,6 +3,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS ?= never
 export UV_LINK_MODE ?= copy
+# A start reads compiled files instead of compiling: .7 s of imports instead of 1.5, also where Python may not write any.
+export UV_COMPILE_BYTECODE ?= 1
 DATA ?= ../shared/data/cranfield
 JOBS ?= 2
 UV = $$(tools/bootstrap-uv)
@@ -15,6 +17,7 @@ help: ## List these commands
 
 setup:
 	@$(UV) sync --quiet --locked --inexact --no-default-groups --group model
+	@$(RUN)/python -m compileall -q src
 
 setup-dev:
 	@$(UV) sync --quiet --locked

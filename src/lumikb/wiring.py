@@ -8,8 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from lumikb import __version__
 from lumikb.answering.service import AnswerService, ConversationService
@@ -21,11 +20,13 @@ from lumikb.compute.embed.load import Engine, Models, load_models
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
 from lumikb.kit.errors import UnavailableError
+from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
 from lumikb.operations.health import Health
+from lumikb.operations.relay import OutboxRelay, Subscriber
 from lumikb.operations.routes import MetricsAccess, StatusBody
 from lumikb.operations.verify import Verifier
 from lumikb.retrieval.service import RetrievalService
@@ -37,11 +38,12 @@ from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record import changes
 from lumikb.store.record.engine import Record, sqlite_url
 from lumikb.store.record.migrate import migrate
+from lumikb.store.record.outbox import OutboxEvent
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
 
 CAPABILITIES = ["documents", "search", "answers", "conversations", "runs", "jobs", "api-keys"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class NotStartedError(UnavailableError):
@@ -97,6 +99,7 @@ class Platform:
         )
         self.runs = RunService(self.record)
         self.registry = CollectorRegistry()
+        self.relay = OutboxRelay(self.record, {"document.status": [_status_counter(self.registry)]})
         self.local_token = local_token or secrets.token_urlsafe(32)
         self.identity = IdentityService(
             self.record,
@@ -109,29 +112,28 @@ class Platform:
         self.setup_token: str | None = None
         self._jobs: Any = None
         self._jobs_started = threading.Event()
-        self._jobs_thread: threading.Thread | None = None
+        self._starter: threading.Thread | None = None
 
     def open(self) -> None:
-        """Open the record and the index; job workers start behind it."""
+        """Open the record; the index and the job workers start behind it, and requests that need them wait."""
         self.record.open()
         migrate(self.record)
         self.setup_token = self.identity.prepare(self.settings.admin_email, self.settings.admin_password)
-        self.index.open()
-        self.record.listen(changes.TOPIC, self.index.wake)
-        # Importing the job engine takes most of a second: the first requests need not wait for it.
-        self._jobs_thread = threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True)
-        self._jobs_thread.start()
+        self.relay.open()
+        self._starter = threading.Thread(target=self._start, name="start", daemon=True)
+        self._starter.start()
 
     def close(self) -> None:
         """Stop in the reverse order; jobs that do not end in time resume at the next start."""
-        if self._jobs_thread is not None:
-            self._jobs_thread.join()
+        if self._starter is not None:
+            self._starter.join()
         if self._jobs is not None:
             dispatcher, engine = self._jobs
             dispatcher.close()
             engine.closing.set()
             self.parser.close()
             engine.close(self.settings.drain_seconds)
+        self.relay.close()
         self.retrieval.close()
         self.index.close()
         self.record.close()
@@ -157,6 +159,7 @@ class Platform:
                 {
                     "database": self.record.check,
                     "blobs": self.blobs.check,
+                    "index": self.index.check,
                     "jobs": self._check_jobs,
                 },
             ),
@@ -182,6 +185,12 @@ class Platform:
         yield
         await self.runs.close()
         self.close()
+
+    def _start(self) -> None:
+        """What takes a second to import or build: the index first, for searches may wait for it."""
+        self.index.open()
+        self.record.listen(changes.TOPIC, self.index.wake)
+        self._start_jobs()
 
     def _start_jobs(self) -> None:
         from lumikb.store.jobs.dispatcher import Dispatcher
@@ -228,6 +237,16 @@ class Platform:
                 "undo_seconds": self.settings.undo_seconds,
             },
         )
+
+
+def _status_counter(registry: CollectorRegistry) -> Subscriber:
+    """Counts what becomes of documents, as the outbox tells it."""
+    counter = Counter("lumikb_document_status_total", "Documents that took on a status.", ["status"], registry=registry)
+
+    def count(event: OutboxEvent) -> None:
+        counter.labels(event.payload["status"]).inc()
+
+    return count
 
 
 def _parse_limits(settings: Settings) -> ParseLimits:

@@ -1,6 +1,5 @@
 """The one place where a request gets its actor and asks the decision function for its route."""
 
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -60,13 +59,9 @@ class Authentication:
 
 
 def _cookie(header: str) -> str | None:
-    if COOKIE not in header:
-        return None
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None else None
+    """Read by hand: `http.cookies` drops all cookies when a neighbour's, on the same host, is not to its liking."""
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE), None)
 
 
 def _refuse_cross_site(headers: dict[str, str]) -> None:

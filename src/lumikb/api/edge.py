@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from lumikb.api.errors import error_body
 from lumikb.http.context import RequestContext, current_request
 from lumikb.kit.ids import new_id
+from lumikb.kit.telemetry import bind_log_facts, get_logger
 
-log = structlog.get_logger("lumikb.access")
+log = get_logger("lumikb.access")
 
 # ASGI as its specification types it; a framework's own types are narrower than what passes here.
 Scope = MutableMapping[str, Any]
@@ -73,8 +73,7 @@ class Edge:
         begun = time.perf_counter()
         context = _context(scope)
         current_request.set(context)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=context.request_id)
+        bind_log_facts(request_id=context.request_id)
         method, path = str(scope["method"]), scope["path"]
         if context.head:
             scope = {**scope, "method": "GET"}  # a copy: the server below must go on knowing that it is a HEAD

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
@@ -11,8 +10,9 @@ from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 from lumikb.http.context import current_request
 from lumikb.http.ranges import RangeNotSatisfiableError
 from lumikb.kit import errors
+from lumikb.kit.telemetry import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 # By category: the first that fits.
 STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [

@@ -8,11 +8,13 @@ from lumikb.cli.output import AsJson, counted, one_line, print_json, working
 
 SNIPPET_CHARS = 300
 
-Kbs = Annotated[list[str] | None, typer.Option("--kb", help="Name of a knowledge base, repeatable; none: all.")]
+Kbs = Annotated[
+    list[str] | None, typer.Option("--kb", metavar="NAME", help="Name of a knowledge base, repeatable; none: all.")
+]
 
 
 def search_command(
-    query: Annotated[str, typer.Argument(help="What to look for.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     kb: Kbs = None,
     limit: Annotated[int, typer.Option(min=1, max=50, help="Most results.")] = 10,
     as_json: AsJson = False,
@@ -36,13 +38,14 @@ def search_command(
 
 
 def ask_command(
-    question: Annotated[str, typer.Argument(help="A question about your documents.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="A question about your documents.")],
     kb: Kbs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a question from the documents, every claim with the passage that proves it.
+    """Answer a question from the documents.
 
-    An answer that the documents do not support is not given; that is no failure, and exits with 0.
+    Every claim has the passage that proves it. When the documents support no answer, none is given; that is no failure,
+    and exits with 0.
     """
     from lumikb.cli.client import Body, Client, run
 

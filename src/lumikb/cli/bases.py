@@ -11,7 +11,7 @@ ROWS_MAX = 1000
 
 app = typer.Typer(help="List, create and delete knowledge bases.")
 
-Name = Annotated[str, typer.Argument(help="Name of the knowledge base.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the knowledge base.")]
 
 
 @app.command("list")
@@ -56,7 +56,7 @@ def delete_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a knowledge base: nobody finds it any more."""
+    """Delete a knowledge base."""
     from lumikb.cli.client import Body, Client, run
 
     if not yes:

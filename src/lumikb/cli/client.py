@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -61,7 +62,7 @@ class Place:
 
 
 class Client:
-    """Calls routes and gives their decoded bodies; `path` is what follows `/api/v1`, or starts at the root with `//`.
+    """Calls routes and gives their decoded bodies; `path` is what follows `/api/v1`.
 
     Every method raises the error category of the answer's status, with the server's code and sentence, and
     `UnreachableError`.
@@ -73,22 +74,26 @@ class Client:
 
     async def get(self, path: str, **params: Any) -> Body:
         """Read."""
-        return await self._call("GET", path, params=_given(params))
+        return await self._call("GET", API + path, params=_given(params))
+
+    async def health(self) -> Body:
+        """How the server is."""
+        return await self._call("GET", "/health")
 
     async def post(self, path: str, body: Body, *, seconds_max: float = ANSWER_SECONDS) -> Body:
         """Send JSON, and wait `seconds_max` for each part of the answer."""
         timeout = httpx.Timeout(seconds_max, connect=CONNECT_SECONDS)
-        return await self._call("POST", path, json=body, timeout=timeout)
+        return await self._call("POST", API + path, json=body, timeout=timeout)
 
     async def delete(self, path: str, **params: Any) -> None:
         """Delete."""
-        await self._call("DELETE", path, params=_given(params))
+        await self._call("DELETE", API + path, params=_given(params))
 
     async def upload(self, path: str, file: Path) -> Body:
         """Send a file as the part `file`, read as it is sent; raises `OSError` when it cannot be read."""
         name = os.fsencode(file.name).decode("utf-8", "replace")
         with file.open("rb") as content:
-            return await self._call("POST", path, files={"file": (name, content)})
+            return await self._call("POST", API + path, files={"file": (name, content)})
 
     async def list_rows(self, path: str, rows_max: int, **params: Any) -> Body:
         """The body of a list route, as if its page held `rows_max` rows."""
@@ -111,8 +116,7 @@ class Client:
         """The ids of knowledge bases by name; None, which is all of them, for none."""
         return [(await self.get_kb(name))["id"] for name in names] if names else None
 
-    async def _call(self, method: str, path: str, **options: Any) -> Body:
-        address = path.removeprefix("/") if path.startswith("//") else API + path
+    async def _call(self, method: str, address: str, **options: Any) -> Body:
         where = "LumiKB" if self.place.kind == "in-process" else f"the server at {self.place.url}"
         try:
             response = await self._http.request(method, address, **options)
@@ -193,10 +197,13 @@ async def _in_process(loaded: LoadedSettings) -> AsyncGenerator[Client]:
     from lumikb.kit.telemetry import set_up_logging
     from lumikb.wiring import Platform
 
+    # The platform leaves this to a thread, so that a server answers sooner. Here closing would wait for it anyway, and
+    # calls that SQLAlchemy answers while the engine brings in its ORM fail.
+    import_module("lumikb.store.jobs.engine")
     settings = loaded.settings
     # What concerns the user comes back in answers; log lines only on demand.
     chosen = loaded.origins["log_level"] != "default"
-    set_up_logging(settings.log_format, settings.log_level if chosen else "critical")
+    set_up_logging(settings.log_format, settings.log_level if chosen else "error")
     token = secrets.token_urlsafe(32)
     app = Platform(settings, local_token=token).app()
     transport = httpx.ASGITransport(app)

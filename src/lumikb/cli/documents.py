@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 @app.command("list")
 def list_command(
-    kb: Annotated[str | None, typer.Option(help="Name of a knowledge base; none: all.")] = None,
+    kb: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a knowledge base; none: all.")] = None,
     status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only documents that stand so.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most documents, the newest first.")] = 100,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def delete_command(
     document_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the document, as `documents list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Delete a document: nobody finds it any more, and it is erased soon after."""
+    """Delete a document."""
     from lumikb.cli.client import run
 
     run(lambda client: client.delete(f"/documents/{quote(document_id, safe='')}"))
@@ -68,7 +68,7 @@ def _row(document: dict[str, Any], kb_names: dict[str, str]) -> list[str]:
     return [
         document["status"],
         one_line(document["name"]),
-        one_line(kb_names.get(document["kb_id"], document["kb_id"])),
+        one_line(kb_names.get(document["kb_id"], "")),
         str(document["chunk_count"]),
         human_size(document["file_size_bytes"]),
         document["id"],

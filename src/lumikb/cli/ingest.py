@@ -22,14 +22,16 @@ class NothingToIngestError(LumiError):
 
 
 def ingest_command(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="Files, and folders with all that is in them.")],
-    kb: Annotated[str, typer.Option(help="Name of the knowledge base; made when there is none.")],
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, metavar="PATH...", help="Files, and folders with all that is in them.")
+    ],
+    kb: Annotated[str, typer.Option(metavar="NAME", help="Name of the knowledge base; made when there is none.")],
     wait: Annotated[bool, typer.Option(help="Wait until the documents are READY or FAILED.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Put files into a knowledge base; exit code 1 when one of them fails.
+    """Put files and folders into a knowledge base.
 
-    Hidden files, and files of a kind that LumiKB does not read, are skipped.
+    Hidden files, and files of a kind that LumiKB does not read, are skipped. Exit code 1 when a document fails.
     """
     from lumikb.cli.client import run
     from lumikb.cli.files import find_files

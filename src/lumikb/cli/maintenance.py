@@ -21,7 +21,10 @@ def verify_command(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that record, files and index agree; exit code 1 while something is wrong."""
+    """Check that record, files and index agree.
+
+    Exit code 1 while something is wrong.
+    """
     from lumikb.cli.client import run
 
     with working("Checking"):

@@ -26,7 +26,10 @@ ROWS_MAX = 1000
 
 
 def sample_command(as_json: AsJson = False) -> None:
-    """Make the knowledge base "LumiKB sample" and print questions to try; repeating it brings it up to date."""
+    """Make the knowledge base "LumiKB sample".
+
+    Prints questions to try. Repeating it brings the knowledge base up to date.
+    """
     from lumikb.cli.client import run
 
     body, outcomes = run(_make)

@@ -4,6 +4,7 @@ import gc
 import signal
 import socket
 import sys
+from types import FrameType
 
 import typer
 import uvicorn
@@ -30,7 +31,7 @@ def serve(loaded: LoadedSettings) -> None:
     data_dir = DataDir(settings.data_dir)
     data_dir.acquire()
     # Uvicorn stops in good order and then raises the signal again, which must not end the process before `finally`.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
     try:
         with _listener(settings) as listener:
             url = _url(settings.host, listener.getsockname()[1])
@@ -40,6 +41,10 @@ def serve(loaded: LoadedSettings) -> None:
             server.run(sockets=[listener])
     finally:
         data_dir.release()
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lumikb import __version__
-from lumikb.cli.output import AsJson, print_json
+from lumikb.cli.output import AsJson, counted, print_json
 from lumikb.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ STATUSES = ("READY", "PROCESSING", "PENDING", "FAILED")
 
 
 def status_command(as_json: AsJson = False) -> None:
-    """Show where the server runs, whether it is healthy, and what it holds."""
+    """Show where the server runs, how it is and what it holds."""
     from lumikb.cli.client import run
 
     settings = load_settings().settings
@@ -43,7 +43,7 @@ async def _look(client: "Client") -> dict[str, Any]:
     report: dict[str, Any] = {}
     if client.place.kind != "in-process":
         status = await client.get("/status")
-        report |= {"server": client.place.url, "version": status["version"], "health": await client.get("//health")}
+        report |= {"server": client.place.url, "version": status["version"], "health": await client.health()}
     documents = {status: (await client.get("/documents", limit=1, status=status))["total"] for status in STATUSES}
     bases = (await client.get("/knowledge-bases", limit=1))["total"]
     report["counts"] = {"knowledge_bases": bases, "documents": sum(documents.values()), "by_status": documents}
@@ -65,7 +65,9 @@ def _print(report: dict[str, Any]) -> None:
         lines["Holds"] = "nothing yet"
     else:
         states = ", ".join(f"{count} {status}" for status, count in counts["by_status"].items() if count)
-        lines["Holds"] = f"{counts['knowledge_bases']} knowledge bases, {counts['documents']} documents"
+        lines["Holds"] = (
+            f"{counted(counts['knowledge_bases'], 'knowledge base')}, {counted(counts['documents'], 'document')}"
+        )
         lines["Holds"] += f" ({states})" if states else ""
     for label, text in lines.items():
         typer.echo(f"{label:<8} {text}")

@@ -31,7 +31,7 @@ _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file. `duplicate`: the knowledge base had these bytes already. `error` has code and message."""
+    """What became of one file. `duplicate`: these bytes were there already. `error` has code and message."""
 
     path: str
     result: Literal["ready", "failed", "pending"]

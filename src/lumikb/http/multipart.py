@@ -62,6 +62,8 @@ async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[M
     try:
         with PushMultipartParser(boundary, max_segment_count=PARTS_MAX) as parser:
             async for chunk in body:
+                if not chunk:  # the parser would take it for the end
+                    continue
                 for event in parser.parse(chunk):
                     yield bytes(event) if isinstance(event, bytearray) else event
             for event in parser.parse(b""):

@@ -90,7 +90,7 @@ class KnowledgeBaseService:
         append_event(
             unit, "kb.updated", actor_id=actor.user_id, resource_type="kb", resource_id=kb_id, changed=sorted(values)
         )
-        return self.get(unit.connection, actor, kb_id)
+        return self.get(unit.connection, actor, kb_id, Permission.KB_ADMIN)
 
     def delete(self, unit: UnitOfWork, actor: Actor, kb_id: str, *, purge: bool) -> None:
         """Archive the knowledge base; with `purge` its documents are erased too."""

@@ -1,6 +1,7 @@
 """Routes of documents."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -15,7 +16,6 @@ from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.http.ranges import byte_range
 from lumikb.http.routes import is_head
-from lumikb.kit.clock import Moment
 from lumikb.kit.errors import InvalidInputError, MalformedRequestError
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
@@ -61,8 +61,8 @@ async def list_documents(
     status: str | None = None,
     mime_type: str | None = None,
     tags: Tags = None,
-    date_from: Moment | None = None,
-    date_to: Moment | None = None,
+    date_from: datetime | None = None,
+    date_to: datetime | None = None,
 ) -> PageBody[DocumentBody]:
     """Documents of a knowledge base. `search` looks in names; dates are the document's own, else of its upload."""
     wanted = DocumentFilter(search, status, mime_type, _split(tags), date_from, date_to, sort_by, sort_order == "desc")

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from lumikb.kit.errors import InvalidInputError
+
 # Of a document, and of a filter: each is a condition of its own in SQL.
 TAGS_MAX = 50
 
@@ -113,6 +115,13 @@ class DocumentFilter:
     date_to: datetime | None = None
     sort_by: str = "created_at"
     descending: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.tags) > TAGS_MAX:
+            raise InvalidInputError(f"At most {TAGS_MAX} tags.", field="tags")
+        for field_name, moment in (("date_from", self.date_from), ("date_to", self.date_to)):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidInputError(f"{field_name} needs a time zone, such as Z.", field=field_name)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
-from lumikb.knowledge.models import TAGS_MAX, Chunk, Document, DocumentFilter, DocumentStatus, NewDocument, Step
+from lumikb.knowledge.models import Chunk, Document, DocumentFilter, DocumentStatus, NewDocument, Step
 from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
@@ -102,8 +102,6 @@ def list_documents(
     connection: Connection, kb_ids: Sequence[str], wanted: DocumentFilter, page: PageRequest
 ) -> Page[Document]:
     """Documents of the knowledge bases that pass the filter."""
-    if len(wanted.tags) > TAGS_MAX:
-        raise InvalidInputError(f"At most {TAGS_MAX} tags.", field="tags")
     sort = _SORTS.get(wanted.sort_by)
     if sort is None:
         raise InvalidInputError(f"sort_by is one of {', '.join(_SORTS)}", sort_by=wanted.sort_by)

@@ -97,7 +97,7 @@ async def update_collection(
     """Change its name or description."""
 
     def change(unit: UnitOfWork) -> KbBody:
-        kb = bases.get_by_name(unit.connection, request.user, name)
+        kb = bases.get_by_name(unit.connection, request.user, name, Permission.KB_ADMIN)
         return kb_body(bases.update(unit, request.user, kb.id, data.name, data.description))
 
     return await record.write_async(change)
@@ -110,7 +110,7 @@ async def delete_collection(
     """Archive it, or with `purge` erase its documents too."""
 
     def remove(unit: UnitOfWork) -> None:
-        kb = bases.get_by_name(unit.connection, request.user, name)
+        kb = bases.get_by_name(unit.connection, request.user, name, Permission.KB_ADMIN)
         bases.delete(unit, request.user, kb.id, purge=purge)
 
     await record.write_async(remove)

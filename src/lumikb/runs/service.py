@@ -5,13 +5,12 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
-import structlog
-
 from lumikb.http.context import current_request
 from lumikb.http.sse import ServerSentEvent
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import LumiError, NotFoundError
 from lumikb.kit.ids import new_id
+from lumikb.kit.telemetry import get_logger
 from lumikb.runs import repository
 from lumikb.runs.models import Run, RunStatus
 from lumikb.store.record.engine import Record, UnitOfWork
@@ -20,7 +19,7 @@ from lumikb.store.record.engine import Record, UnitOfWork
 RUNS_IN_MEMORY = 500
 KEPT_FOR = timedelta(days=1)
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Produce = Callable[[Run], Awaitable[None]]
 

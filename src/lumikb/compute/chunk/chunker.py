@@ -22,6 +22,7 @@ _EARLIEST_CUT = 0.6
 # Such a token is split, so that a passage stays readable and a citation lands near its claim.
 _TOKEN_CHARS_MAX = 1000
 
+_WORD = re.compile(r"[^\W_]")
 _PARAGRAPH = re.compile(r"\n[ \t\r\f\v]*\n\s*")
 
 
@@ -165,7 +166,7 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
         # Characters that belong to no token go with the token before them, or else with the first.
         end = tokens.starts[last] if last < len(tokens.starts) else len(text)
         start, end = _trim(text, start, end)
-        heading = bisect_right(heading_starts, start) - 1
+        heading = bisect_right(heading_starts, _first_word(text, start, end)) - 1
         chunks.append(
             Chunk(
                 ordinal=ordinal,
@@ -177,6 +178,12 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
             )
         )
     return chunks
+
+
+def _first_word(text: str, start: int, end: int) -> int:
+    """Where the chunk's first letter or digit stands: a heading's own marks (`## `) come before its title."""
+    word = _WORD.search(text, start, end)
+    return word.start() if word else start
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -192,7 +199,7 @@ def _whole(parsed: ParsedText, unknown_id: int) -> list[Chunk]:
     start, end = _trim(parsed.text, 0, len(parsed.text))
     if start == end:
         return []
-    path = parsed.section_header_at(start)
+    path = parsed.section_header_at(_first_word(parsed.text, start, end))
     page = parsed.page_at(start)
     return [
         Chunk(ordinal=0, char_start=start, char_end=end, token_ids=[unknown_id], page_number=page, section_header=path)

@@ -18,7 +18,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 
     `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once.
     `page_number` is the page of the first character, None for formats without pages. `section_header` is the path of
-    headings that hold the first character, joined by " > ", None outside of any.
+    headings that hold the first letter or digit, joined by " > ", None outside of any.
     """
 
     ordinal: int

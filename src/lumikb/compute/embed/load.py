@@ -5,8 +5,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Literal
 
-import structlog
-
 from lumikb.compute.embed.embedder import COSINE_MIN, Embedder, Marks, WordTable, self_test
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import ensure_graph
@@ -14,10 +12,11 @@ from lumikb.compute.embed.model_files import find_model_files
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_bfloat16
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.kit.telemetry import get_logger
 
 Engine = Literal["auto", "onnx", "openvino"]
 
-_log = structlog.stdlib.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Models:

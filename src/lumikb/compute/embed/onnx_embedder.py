@@ -11,7 +11,6 @@ from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.model_files import MODEL_ID
 
-
 # As fast as any larger one (58 texts/s of 128 tokens), and the process peaks at 190 MB instead of 264 with 2,048.
 _PASS_TOKENS = 512
 

@@ -28,3 +28,12 @@ class IndexLockedError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("Another process is writing the search index.", service="index")
+
+
+class IndexNotOpenError(UnavailableError):
+    """The index is still being built."""
+
+    code = "STARTING"
+
+    def __init__(self) -> None:
+        super().__init__("The search index is being built. Try again in a moment.", service="index")

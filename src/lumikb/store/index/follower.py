@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from lumikb.kit.telemetry import get_logger
 from lumikb.store.index.analysis import AnalysedRow, LexicalRow
 from lumikb.store.index.dense import VectorScan
-from lumikb.store.index.errors import IndexDamagedError, IndexEngineError, IndexGapError, IndexLockedError
+from lumikb.store.index.errors import (
+    IndexDamagedError,
+    IndexEngineError,
+    IndexGapError,
+    IndexLockedError,
+    IndexNotOpenError,
+)
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
@@ -35,10 +41,12 @@ _FAILURE_PAUSE_SECONDS_MAX = 60.0
 # A search whose lexical index is unreadable while another process mends it waits this long.
 _LOCK_WAIT_SECONDS = 10.0
 _LOCK_POLL_SECONDS = 0.1
+# Searches that come while the index is being built wait this long for it.
+_OPEN_WAIT_SECONDS = 30.0
 # Hits are fetched this many times over when they are sifted by a list too long to be a filter.
 _SIFT_FACTOR = 10
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class LocalIndex:
         self._commit_lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
+        self._opened = threading.Event()
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
@@ -94,6 +103,7 @@ class LocalIndex:
             if watermark == 0 or watermark > self._seq:
                 self._rebuild_lexical(accept_other=watermark == 0)
             self._seq = min(self._seq, self._lexical.watermark)
+        self._opened.set()
         self.catch_up()
         self._closing.clear()
         self._thread = threading.Thread(target=self._follow, name="index-follower", daemon=True)
@@ -154,7 +164,12 @@ class LocalIndex:
         return hits[:k]
 
     def catch_up(self) -> None:
-        """Apply what the record logged since the last time; all that was committed before the call is visible after."""
+        """Apply what the record logged since the last time; all that was committed before the call is visible after.
+
+        Waits for `open` in another thread; raises `IndexNotOpenError` when that takes too long.
+        """
+        if not self._opened.wait(_OPEN_WAIT_SECONDS):
+            raise IndexNotOpenError
         newest = self._record.read(max_seq)
         if newest != self._seq:
             self._advance()
@@ -175,6 +190,11 @@ class LocalIndex:
             self._lexical.open()
             self._rebuild_lexical()
         self.catch_up()
+
+    def check(self) -> None:
+        """Raise `IndexNotOpenError` while the index is being built."""
+        if not self._opened.is_set():
+            raise IndexNotOpenError
 
     def indexed_keys(self) -> NDArray[np.int64]:
         """Keys of all chunks that the dense side holds, after catching up."""

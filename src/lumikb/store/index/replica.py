@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from lumikb.kit.telemetry import get_logger
 from lumikb.store.index.dense import FaissVectorScan, NumpyVectorScan, VectorScan, prove
 from lumikb.store.index.errors import IndexEngineError
 from lumikb.store.index.slots import Allowed
@@ -18,7 +18,7 @@ _PAGE_ROWS = 5_000
 # In order of preference; each is asked for rows it was given before it is trusted.
 ENGINES: tuple[Callable[[int], VectorScan], ...] = (FaissVectorScan, NumpyVectorScan)
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Ordinals:

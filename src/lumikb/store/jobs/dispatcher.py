@@ -4,9 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-import structlog
-
 from lumikb.kit.errors import LumiError
+from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.engine import JobEngine
 from lumikb.store.record.engine import Record
@@ -16,7 +15,7 @@ IDLE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER = timedelta(seconds=20)
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Dispatcher:

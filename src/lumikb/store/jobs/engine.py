@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-import structlog
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, StepOptions
 from dbos import error as dbos_error
 
 from lumikb.kit.errors import LumiError, UnavailableError
 from lumikb.kit.ids import new_id
+from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobHandler, JobStatus
@@ -31,7 +31,7 @@ WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
 STEP_RETRY_FACTOR = 4.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class InterruptedJob(BaseException):

@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import structlog
 
 from lumikb.compute.parse.errors import MemoryLimitError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.kit.telemetry import get_logger
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_handle import POLL_SECONDS, ParseLimits, ParserHandle
 from lumikb.store.workers.protocol import ParseFailure, ParseRequest, ParseSuccess, to_error
@@ -21,7 +19,7 @@ __all__ = ["ParseLimits", "ParserPool"]
 CLOSE_SECONDS_MAX = 10.0
 TAKE_ATTEMPTS_MAX = 3
 
-log: Any = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ParserPool:

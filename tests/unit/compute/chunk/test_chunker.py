@@ -1,4 +1,5 @@
 import itertools
+import re
 import time
 
 import pytest
@@ -65,7 +66,8 @@ def test_what_holds_for_every_text(parsed: ParsedText, params: ChunkParams) -> N
         assert 1 <= len(chunk.token_ids) <= params.tokens_max
         assert not text[covered : chunk.char_start].strip()
         assert chunk.page_number == parsed.page_at(chunk.char_start)
-        assert chunk.section_header == (" > ".join(parsed.heading_path_at(chunk.char_start)) or None)
+        word = re.search(r"[^\W_]", passage)
+        assert chunk.section_header == parsed.section_header_at(chunk.char_start + (word.start() if word else 0))
         covered = chunk.char_end
     assert not text[covered:].strip()
 

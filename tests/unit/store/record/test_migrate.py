@@ -1,10 +1,12 @@
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from lumikb.store.record.engine import Record
-from lumikb.store.record.migrate import NewerSchemaError, downgrade, migrate
+from lumikb.store.record.migrate import HEAD, NewerSchemaError, downgrade, migrate
 from lumikb.store.record.tables import metadata
 
 
@@ -39,3 +41,9 @@ def test_data_of_a_newer_release_is_refused(record: Record) -> None:
         unit.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(NewerSchemaError, match="newer release"):
         migrate(record)
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", "lumikb.store.record:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD

@@ -1,0 +1,147 @@
+"""Choosing the sentences that answer."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lumikb.answering.extraction import (
+    SENTENCE_CHARS_MAX,
+    SENTENCES_MAX,
+    SUPPORT_MIN,
+    Sentence,
+    candidate_sentences,
+    choose_support,
+)
+from lumikb.retrieval.models import Hit
+
+MakeHit = Callable[..., Hit]
+
+FIRST = "The comet passes every seventy-six years."
+SECOND = "Its tail points away from the sun at all times."
+THIRD = "Nobody has counted the stones on the beach."
+TEXT = f"{FIRST} {SECOND} {THIRD}"
+
+QUERY = np.array([1.0, 0.0], np.float32)
+
+
+def terms(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def towards(*cosines: float) -> NDArray[np.float32]:
+    """Unit rows at these cosines to the query, on alternating sides of it so that they differ from each other."""
+    rows = [(cosine, (-1) ** at * max(0.0, 1 - cosine * cosine) ** 0.5) for at, cosine in enumerate(cosines)]
+    return np.array(rows, np.float32)
+
+
+def choose(sentences: Sequence[Sentence], *cosines: float, query: str = "") -> list[str]:
+    found = choose_support(terms(query), QUERY, sentences, towards(*cosines), terms)
+    return [support.sentence.text for support in found]
+
+
+def test_each_sentence_stands_where_the_document_has_it(hit: MakeHit) -> None:
+    sentences = candidate_sentences([hit(TEXT, char_start=1000)])
+    document = "\0" * 1000 + TEXT
+    assert [sentence.text for sentence in sentences] == [FIRST, SECOND, THIRD]
+    assert [document[sentence.start : sentence.end] for sentence in sentences] == [FIRST, SECOND, THIRD]
+
+
+def test_offsets_count_code_points(hit: MakeHit) -> None:
+    text = "\U0001f30d\U0001f30d e\u0301t\u00e9 is a warm season here. The next sentence comes after it."
+    for sentence in candidate_sentences([hit(text, char_start=5)]):
+        assert text[sentence.start - 5 : sentence.end - 5] == sentence.text
+
+
+def test_the_overlap_of_neighbouring_passages_is_read_once(hit: MakeHit) -> None:
+    overlap = TEXT[len(FIRST) + 1 :]
+    sentences = candidate_sentences([hit(TEXT), hit(overlap, key=2, char_start=len(FIRST) + 1)])
+    assert [sentence.text for sentence in sentences] == [FIRST, SECOND, THIRD]
+
+
+def test_the_same_place_of_another_document_is_another_sentence(hit: MakeHit) -> None:
+    assert len(candidate_sentences([hit(FIRST), hit(FIRST, key=2, document_id="d2")])) == 2
+
+
+def test_an_endless_sentence_is_left_out(hit: MakeHit) -> None:
+    endless = "word " * (SENTENCE_CHARS_MAX // 5 + 5) + "end."
+    assert candidate_sentences([hit(endless)]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Halley", "Passes now.", "Which comet passes every seventy-six years?", "On the life of comets .......... 12"],
+    ids=["heading", "fragment", "question", "line of contents"],
+)
+def test_what_states_nothing_is_no_answer(hit: MakeHit, text: str) -> None:
+    sentences = candidate_sentences([hit(text)])
+    assert choose(sentences, *[1.0] * len(sentences), query=text) == []
+
+
+def test_a_question_lends_its_score_to_the_statement_that_follows(hit: MakeHit) -> None:
+    question = "Which comet passes every seventy-six years?"
+    alone = candidate_sentences([hit(THIRD)])
+    answered = candidate_sentences([hit(f"{question} {THIRD}")])
+    assert choose(alone, 0.1) == []
+    assert choose(answered, 1.0, 0.1) == [THIRD]
+
+
+def test_nothing_found_supports_nothing(hit: MakeHit) -> None:
+    assert choose_support(["a"], QUERY, [], np.empty((0, 2), np.float32), terms) == []
+
+
+def test_below_the_bar_the_answer_abstains(hit: MakeHit) -> None:
+    assert choose(candidate_sentences([hit(TEXT)]), 0.5, 0.2, 0.1) == []
+
+
+def test_words_of_the_question_lift_a_sentence_over_the_bar(hit: MakeHit) -> None:
+    assert choose(candidate_sentences([hit(TEXT)]), 0.5, 0.2, 0.1, query="comet passes") == [FIRST]
+
+
+def test_a_heading_counts_for_the_sentences_below_it(hit: MakeHit) -> None:
+    plain = candidate_sentences([hit(FIRST)])
+    headed = candidate_sentences([hit(FIRST, header="Halley")])
+    assert choose(plain, 0.5, query="Halley") == []
+    assert choose(headed, 0.5, query="Halley") == [FIRST]
+
+
+def test_further_sentences_must_come_near_to_the_best(hit: MakeHit) -> None:
+    assert choose(candidate_sentences([hit(TEXT)]), 0.99, 0.9, 0.6) == [FIRST, SECOND]
+
+
+def test_what_says_the_same_is_said_once(hit: MakeHit) -> None:
+    sentences = candidate_sentences([hit(TEXT)])
+    vectors = np.array([[0.9, 0.436], [0.9, 0.436], [0.9, -0.436]], np.float32)
+    chosen = choose_support([], QUERY, sentences, vectors, terms)
+    assert [support.sentence.text for support in chosen] == [FIRST, THIRD]
+
+
+def test_an_answer_has_only_so_many_sentences(hit: MakeHit) -> None:
+    text = " ".join(f"Sentence number {number} says its own thing." for number in range(10))
+    sentences = candidate_sentences([hit(text)])
+    angles = np.linspace(-0.5, 0.5, len(sentences))
+    # In more than two dimensions, so that all are near to the query and none near to another.
+    vectors = np.zeros((len(sentences), len(sentences) + 1), np.float32)
+    vectors[:, 0] = 0.8
+    vectors[np.arange(len(sentences)), np.arange(len(sentences)) + 1] = 0.6
+    query = np.eye(1, len(sentences) + 1, dtype=np.float32)[0]
+    assert len(angles) > SENTENCES_MAX
+    assert len(choose_support([], query, sentences, vectors, terms)) == SENTENCES_MAX
+
+
+def test_sentences_of_a_document_are_read_in_its_order(hit: MakeHit) -> None:
+    assert choose(candidate_sentences([hit(TEXT)]), 0.9, 0.99, 0.1) == [FIRST, SECOND]
+
+
+def test_the_document_with_the_best_sentence_comes_first(hit: MakeHit) -> None:
+    sentences = candidate_sentences([hit(FIRST, document_id="d1"), hit(SECOND, key=2, document_id="d2")])
+    assert choose(sentences, 0.9, 0.99) == [SECOND, FIRST]
+
+
+@pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.6, 1.0])
+def test_support_lies_between_the_bar_and_one(hit: MakeHit, cosine: float) -> None:
+    sentences = candidate_sentences([hit(FIRST)])
+    for support in choose_support(terms(FIRST), QUERY, sentences, towards(cosine), terms):
+        assert SUPPORT_MIN <= support.score <= 1.0
