@@ -35,7 +35,7 @@ async def list_conversations(
     return page_body(found, conversation_body)
 
 
-@post("/conversations", opt=requires(Permission.SIGNED_IN), summary="Start a conversation")
+@post("/conversations", opt=requires(Permission.SIGNED_IN, creates=True), summary="Start a conversation")
 async def create_conversation(
     request: ActorRequest, conversations: ConversationService, record: Record, data: ConversationForm
 ) -> ConversationBody:

@@ -21,6 +21,7 @@ from lumikb.answering.turns import Turns
 from lumikb.api.authentication import Authentication
 from lumikb.api.edge import Edge
 from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error
+from lumikb.api.idempotency import Idempotency
 from lumikb.api.pages import SpecificationAlone, page_handlers, refuse_unknown_page
 from lumikb.http.permission import MARK, Permission, requires
 from lumikb.identity.routes import identity_router
@@ -102,7 +103,10 @@ def make_app(services: Services, options: AppOptions, lifespan: Lifespan) -> Edg
     app = Litestar(
         route_handlers=[*root_handlers, Router(path=API_PREFIX, route_handlers=list(ROUTERS))],
         dependencies={item.name: _provide(getattr(services, item.name)) for item in fields(services)},
-        middleware=[DefineMiddleware(Authentication, identity=services.identity, record=services.record)],
+        middleware=[
+            DefineMiddleware(Authentication, identity=services.identity, record=services.record),
+            DefineMiddleware(Idempotency, record=services.record),
+        ],
         exception_handlers={LumiError: on_lumi_error, HTTPException: on_http_error, Exception: on_any_error},
         openapi_config=_openapi(options.version),
         cors_config=_cors(options.cors_origins),

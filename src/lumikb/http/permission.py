@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 MARK = "permission"
+CREATES = "creates"
 
 
 class Permission(StrEnum):
@@ -19,6 +20,6 @@ class Permission(StrEnum):
     OPERATE = "operate"
 
 
-def requires(permission: Permission) -> dict[str, Any]:
-    """The `opt` of a route handler."""
-    return {MARK: permission}
+def requires(permission: Permission, *, creates: bool = False) -> dict[str, Any]:
+    """The `opt` of a route handler; a POST that `creates` honours `Idempotency-Key`."""
+    return {MARK: permission, CREATES: creates}

@@ -96,7 +96,7 @@ async def list_all_documents(
 
 @post(
     _KB,
-    opt=requires(Permission.KB_WRITE),
+    opt=requires(Permission.KB_WRITE, creates=True),
     status_code=202,
     request_max_body_size=None,
     summary="Upload a document",

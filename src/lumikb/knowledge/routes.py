@@ -29,7 +29,7 @@ async def list_kbs(
     return page_body(found, kb_body)
 
 
-@post("/knowledge-bases", opt=requires(Permission.KB_CREATE), summary="Create a knowledge base")
+@post("/knowledge-bases", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base")
 async def create_kb(request: ActorRequest, bases: KnowledgeBaseService, record: Record, data: KbCreate) -> KbBody:
     """Create an empty knowledge base; 409 `KB_NAME_TAKEN` when its name is in use."""
     return kb_body(await record.write_async(lambda unit: bases.create(unit, request.user, data.name, data.description)))
@@ -76,7 +76,7 @@ async def list_collections(
     return page_body(found, kb_body)
 
 
-@post("/collections", opt=requires(Permission.KB_CREATE), summary="Create a knowledge base (by name)")
+@post("/collections", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base (by name)")
 async def create_collection(
     request: ActorRequest, bases: KnowledgeBaseService, record: Record, data: KbCreate
 ) -> KbBody:
