@@ -49,7 +49,7 @@ async def search_stream(
     if not wants_stream(request, default=True):
         return Response(await run_search(retrieval, request.user, wanted))
     if is_head():
-        return Response(None, media_type=CONTENT_TYPE)
+        return Response(None, headers={"Content-Type": CONTENT_TYPE})
 
     async def produce(run: Run) -> None:
         body = await run_search(retrieval, request.user, wanted)

@@ -20,7 +20,7 @@ from lumikb.answering.service import AnswerService, ConversationService
 from lumikb.answering.turns import Turns
 from lumikb.api.authentication import Authentication
 from lumikb.api.edge import Edge
-from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error
+from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error, on_unreadable_body
 from lumikb.api.idempotency import Idempotency
 from lumikb.api.pages import SpecificationAlone, page_handlers, refuse_unknown_page
 from lumikb.http.permission import MARK, Permission, requires

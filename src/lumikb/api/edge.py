@@ -25,6 +25,7 @@ Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{8,64}")
+_GZIP = re.compile(rb"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 _ALIAS = re.compile(r"^/api/(?!v\d)")
 COMPRESS_BYTES_MIN = 1000
 
@@ -179,4 +180,4 @@ def _context(scope: Scope) -> RequestContext:
 
 
 def _accepts_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+    return any(name == b"accept-encoding" and _GZIP.search(value) for name, value in scope["headers"])

@@ -105,6 +105,12 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return Response(error_body(code, message, {}), status_code=error.status_code, headers=headers)
 
 
+def on_unreadable_body(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
+    """msgspec reports bytes that are not UTF-8, and nesting past its bound, by Python's own errors."""
+    log.warning("request unreadable", exc_info=error)
+    return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
+
+
 def on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
     """A defect: its traceback goes to the log, never to the client."""
     log.error("request crashed", exc_info=error)

@@ -131,7 +131,7 @@ class IngestHandler:
         chunks = derived.get_chunks(self._blobs, chunks_key)
         vectors = derived.get_vectors(self._blobs, vectors_key)
         rows = [
-            _chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
+            chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
             for chunk, vector in zip(chunks, vectors, strict=True)
         ]
         self._record.write(lambda unit: self._publish(unit, job, rows))
@@ -236,7 +236,8 @@ def _progress(step: Step, share: float) -> float:
     return round(low + (high - low) * share, 1)
 
 
-def _chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes) -> dict[str, Any]:
+def chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes) -> dict[str, Any]:
+    """A chunk as a row of the record."""
     return {
         "chunk_id": new_id(),
         "chunk_set_id": chunk_set_id,

@@ -69,6 +69,10 @@ class RetrievalService:
 
     def search(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> list[Hit]:
         """The best passages for the query, best first, at most `request.limit`, where the actor has the permission."""
+        return self.rank(actor, request, permission)[: request.limit]
+
+    def rank(self, actor: Actor, request: SearchRequest, permission: Permission) -> list[Hit]:
+        """All candidates of both legs that pass the gate and `min_score`, best first."""
         kb_ids, document_ids = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
         if not kb_ids or document_ids == []:
             return []
@@ -87,7 +91,7 @@ class RetrievalService:
             request.keyword_weight if request.hybrid else 0.0,
         )
         hits = [Hit(passages[key], score, _clip(exact[key])) for key, score in ranked]
-        return [hit for hit in hits if hit.relevance_score >= request.min_score][: request.limit]
+        return [hit for hit in hits if hit.relevance_score >= request.min_score]
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int

@@ -24,7 +24,7 @@ async def follow_run(request: ActorRequest, runs: RunService, streamer: RunStrea
         raise MalformedRequestError("Last-Event-ID is the id of an event, a number.")
     events = await runs.events(request.user, run_id, int(last))
     if is_head():
-        return Response(None, media_type=CONTENT_TYPE, headers={"X-Run-Id": run_id})
+        return Response(None, headers={"Content-Type": CONTENT_TYPE, "X-Run-Id": run_id})
     return streamer.resume(run_id, events)
 
 

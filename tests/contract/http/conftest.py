@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Library:
-    """A knowledge base with a READY document of every format: by file name its facts, its bytes, and a question with its answer."""
+    """A knowledge base with a READY document of every format: by file name its facts, bytes, question and answer."""
 
     kb_id: str
     kb_name: str
@@ -50,7 +50,8 @@ class Library:
 
 LIGHTHOUSE = (
     "The lighthouse of Farrowhead was built in 1871.\n\n"
-    "The lamp of the lighthouse burns rapeseed oil and is seen for nineteen miles. \U0001f30a Caf\u00e9 na\u00efve e\u0301tude.\n\n"
+    "The lamp of the lighthouse burns rapeseed oil and is seen for nineteen miles. "
+    "\U0001f30a Caf\u00e9 na\u00efve e\u0301tude.\n\n"
     "The keeper winds the clockwork every four hours.\n"
 )
 FACTS = {

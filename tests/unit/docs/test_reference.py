@@ -3,10 +3,14 @@
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+# The framework announces changes of its next major release when the application is built.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -58,3 +62,11 @@ def test_links_between_pages_lead_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[\[<>=;~ ]", line)[0] for line in project["dependencies"]}
+    reasons = (DOCS / "decisions" / "0007-dependencies.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([\w.-]+)` ", reasons, re.MULTILINE))
+    assert needed == told
