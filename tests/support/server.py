@@ -104,8 +104,9 @@ class LumiServer:
     What it prints goes to `log`. As a context manager it starts, and stops whatever still runs.
     """
 
-    def __init__(self, data_dir: Path, **settings: object) -> None:
+    def __init__(self, data_dir: Path, *, executable: Path | None = None, **settings: object) -> None:
         self.data_dir = data_dir
+        self.executable = executable or Path(sys.executable).with_name("lumikb")
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,7 +143,7 @@ class LumiServer:
         defaults = {"data_dir": self.data_dir, "port": 0, "drain_seconds": 5}
         wanted = {f"LUMIKB_{name.upper()}": str(value) for name, value in (defaults | self.settings).items()}
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        command = [Path(sys.executable).with_name("lumikb"), "serve"]
+        command = [self.executable, "serve"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=ours | wanted, cwd=self.data_dir.parent, stdout=log, stderr=log, stdin=subprocess.DEVNULL

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lumikb.cli.output import AsJson, human_size, one_line, print_json, print_table
+from lumikb.kit.errors import InvalidInputError
 
 ROWS_MAX = 1000
 
@@ -61,7 +62,7 @@ def delete_command(
 
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("nobody is there to confirm it; give --yes", param_hint="--yes")
+            raise InvalidInputError("Nobody is here to confirm it: give --yes.")
         erased = " and erase its documents" if purge else ""
         typer.confirm(f"Delete the knowledge base {name}{erased}?", abort=True, err=True)
 

@@ -109,7 +109,7 @@ class Client:
             return await self.get(f"/collections/{quote(name, safe='')}")
         except errors.NotFoundError as error:
             names = ", ".join(error.details.get("available", []))
-            others = f" There are: {names}." if names else " There is none yet."
+            others = f" There are: {names}." if names else ""
             raise errors.NotFoundError(f"There is no knowledge base called {name}.{others}", **error.details) from error
 
     async def kb_ids(self, names: list[str] | None) -> list[str] | None:

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from httpx_sse import ServerSentEvent
 from support.server import LumiClient
 
 from .conftest import FACTS, Library, assert_error
-from .events import read_events
+from .events import Event, read_events
 
 QUESTION = FACTS["lighthouse.txt"][0]
 CITATION = {
@@ -134,25 +133,25 @@ def test_one_knowledge_base_may_be_named_alone(api: LumiClient, library: Library
 # Streams
 
 
-def joined(events: list[ServerSentEvent], name: str) -> str:
-    return "".join(event.json()["content"] for event in events if event.event == name)
+def joined(events: list[Event], name: str) -> str:
+    return "".join(event.data["content"] for event in events if event.name == name)
 
 
 @pytest.mark.parametrize(("path", "field"), [("/chat", "query"), ("/query", "query"), ("/query", "message")])
 def test_an_answer_is_told_in_chunks(api: LumiClient, library: Library, path: str, field: str) -> None:
     events = read_events(api, "POST", path, json={field: QUESTION, "kb_ids": [library.kb_id]})
-    assert events[0].event == "context"
-    assert events[0].json()["results"]
-    assert {event.event for event in events[1:-1]} == {"chunk"}
-    chunks = [event.json() for event in events[1:-1]]
+    assert events[0].name == "context"
+    assert events[0].data["results"]
+    assert {event.name for event in events[1:-1]} == {"chunk"}
+    chunks = [event.data for event in events[1:-1]]
     assert all(chunk["type"] == "CHUNK_TYPE_TEXT" for chunk in chunks)
     assert [chunk["is_final"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
     check_citations(api, library, [citation for chunk in chunks for citation in chunk["citations"]])
     answer = api.ask(QUESTION, kb_ids=[library.kb_id])
     assert joined(events, "chunk") == answer["answer"]
-    done = events[-1].json()
-    assert events[-1].event == "done"
-    assert done["conversation_id"] == events[0].json()["conversation_id"]
+    done = events[-1].data
+    assert events[-1].name == "done"
+    assert done["conversation_id"] == events[0].data["conversation_id"]
     assert done["confidence"] == answer["confidence"]
     assert done["citations_count"] == len(answer["citations"])
     assert "usage" in done
@@ -161,15 +160,15 @@ def test_an_answer_is_told_in_chunks(api: LumiClient, library: Library, path: st
 @pytest.mark.parametrize(("path", "field"), [("/chat/stream", "message"), ("/search?stream=true", "query")])
 def test_an_answer_is_told_claim_by_claim(api: LumiClient, library: Library, path: str, field: str) -> None:
     events = read_events(api, "POST", path, json={field: QUESTION, "kb_ids": [library.kb_id]})
-    names = [event.event for event in events]
+    names = [event.name for event in events]
     assert names[0] == "status"
     assert names[-1] == "done"
     assert set(names) == {"status", "token", "citation", "claim", "done"}
     answer = joined(events, "token")
-    check_citations(api, library, [event.json() for event in events if event.event == "citation"])
+    check_citations(api, library, [event.data for event in events if event.name == "citation"])
     for event in events:
-        if event.event == "claim":
-            claim = event.json()
+        if event.name == "claim":
+            claim = event.data
             assert answer[claim["end"] :].startswith(f" [{claim['citations'][0]}]")
             assert {"start", "end", "verdict", "citations", "reason"} <= set(claim)
 
@@ -177,7 +176,7 @@ def test_an_answer_is_told_claim_by_claim(api: LumiClient, library: Library, pat
 @pytest.mark.parametrize("path", ["/chat", "/query", "/chat/stream", "/search?stream=true"])
 def test_a_stream_that_abstains_ends_as_every_other(api: LumiClient, library: Library, path: str) -> None:
     events = read_events(api, "POST", path, json={"query": UNANSWERABLE, "kb_ids": [library.kb_id]})
-    assert events[-1].event == "done"
+    assert events[-1].name == "done"
     assert joined(events, "chunk") + joined(events, "token") == "Not found in your documents."
 
 

@@ -33,7 +33,7 @@ def test_turns_are_kept_in_order_with_their_citations(api: LumiClient, library: 
     second = api.ask("zqx vbnm wrtp?", kb_ids=[library.kb_id], conversation_id=conversation_id)
     assert second["conversation_id"] == conversation_id
     body = {"query": QUESTION, "kb_ids": [library.kb_id], "conversation_id": conversation_id}
-    assert read_events(api, "POST", "/query", json=body)[0].json()["conversation_id"] == conversation_id
+    assert read_events(api, "POST", "/query", json=body)[0].data["conversation_id"] == conversation_id
 
     conversation = api.get(f"/conversations/{conversation_id}").json()
     assert conversation["title"] == QUESTION

@@ -2,25 +2,24 @@
 
 import httpx
 import pytest
-from httpx_sse import EventSource, ServerSentEvent
 from support.server import LumiClient
 
 from .conftest import FACTS, Library, assert_error
-from .events import check_stream, read_events
+from .events import Event, check_stream, events_of, read_events
 
 QUESTION = FACTS["lighthouse.txt"][0]
 
 
-def ask(api: LumiClient, library: Library, path: str = "/chat/stream") -> tuple[str, list[ServerSentEvent]]:
+def ask(api: LumiClient, library: Library, path: str = "/chat/stream") -> tuple[str, list[Event]]:
     events = read_events(api, "POST", path, json={"query": QUESTION, "kb_ids": [library.kb_id]})
-    return events[0].json()["run_id"], events
+    return events[0].data["run_id"], events
 
 
-def resume(api: LumiClient, run_id: str, after: int | None = None) -> tuple[httpx.Response, list[ServerSentEvent]]:
+def resume(api: LumiClient, run_id: str, after: int | None = None) -> tuple[httpx.Response, list[Event]]:
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     with api.stream("GET", f"/runs/{run_id}/events", headers=headers) as response:
         assert response.status_code == 200, response.read()
-        return response, list(EventSource(response).iter_sse())
+        return response, events_of(response)
 
 
 @pytest.mark.parametrize("path", ["/chat", "/query", "/chat/stream"])
@@ -53,7 +52,7 @@ def test_a_run_goes_on_when_its_reader_leaves(api: LumiClient, library: Library)
         run_id = response.headers["x-run-id"]
     response, events = resume(api, run_id)
     check_stream(response, events)
-    assert events[-1].event == "done"
+    assert events[-1].name == "done"
 
 
 def test_stopping_a_run_that_has_ended_changes_nothing(api: LumiClient, library: Library) -> None:

@@ -54,15 +54,15 @@ def test_search_gives_an_answer_with_its_results(api: LumiClient, library: Libra
 def test_a_search_by_get_streams_results_and_then_its_end(api: LumiClient, library: Library) -> None:
     params = {"query": QUERY, "kb_ids": library.kb_id, "limit": 4}
     events = read_events(api, "GET", "/search", params=params)
-    assert [event.event for event in events] == ["result"] * 4 + ["done"]
-    assert all(event.json()["type"] == event.event for event in events)
+    assert [event.name for event in events] == ["result"] * 4 + ["done"]
+    assert all(event.data["type"] == event.name for event in events)
     as_json = api.get("/search", params=params, headers={"Accept": "application/json"})
     assert as_json.headers["content-type"] == "application/json"
-    streamed = [event.json() for event in events[:-1]]
+    streamed = [event.data for event in events[:-1]]
     assert [result["chunk_id"] for result in streamed] == [result["chunk_id"] for result in as_json.json()["results"]]
     assert all(set(result) >= RESULT for result in streamed)
-    assert events[-1].json()["result_count"] == 4
-    assert events[-1].json()["search_time_ms"] >= 0
+    assert events[-1].data["result_count"] == 4
+    assert events[-1].data["search_time_ms"] >= 0
 
 
 def test_several_knowledge_bases_may_be_named_either_way(api: LumiClient, library: Library, kb_id: str) -> None:

@@ -1,0 +1,93 @@
+"""`verify` names what differs between record, blobs and index; `repair` mends what can be mended."""
+
+import hashlib
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.server import LumiClient, LumiServer, poll
+
+pytestmark = pytest.mark.acceptance
+
+NOTE = b"# Tower\n\nThe tower of the mill is eleven metres high.\n"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[LumiServer]:
+    with LumiServer(tmp_path / "data", undo_seconds=0) as server:
+        yield server
+
+
+def findings(client: LumiClient, *, repair: bool = False) -> dict[str, bool]:
+    response = client.post("/operations/verify", json={"repair": repair})
+    assert response.status_code == 200, response.text
+    return {item["kind"]: item["repaired"] for item in response.json()["findings"]}
+
+
+def change(server: LumiServer, statement: str, *values: Any) -> None:
+    """Change the record behind a stopped server."""
+    with sqlite3.connect(server.data_dir / "lumikb.sqlite3") as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def blob_file(server: LumiServer, sha256: str) -> Path:
+    return next(path for path in server.data_dir.rglob(sha256) if path.is_file())
+
+
+def test_a_sound_installation_has_no_findings(server: LumiServer) -> None:
+    with server.client() as client:
+        client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        assert findings(client) == {}
+
+
+def test_an_orphaned_blob_is_erased(server: LumiServer) -> None:
+    with server.client() as client:
+        document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        present = blob_file(server, document["sha256"])
+        orphan = hashlib.sha256(b"orphan").hexdigest()
+        path = present.parents[2] / orphan[:2] / orphan[2:4] / orphan
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"orphan")
+        assert findings(client) == {"blob.orphan": False}
+        assert findings(client, repair=True) == {"blob.orphan": True}
+        assert findings(client) == {}
+        assert not path.exists()
+        assert present.exists()
+
+
+def test_a_missing_blob_is_named_and_cannot_be_mended(server: LumiServer) -> None:
+    with server.client() as client:
+        document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        blob_file(server, document["sha256"]).unlink()
+        assert findings(client, repair=True) == {"blob.missing": False}
+
+
+def test_a_document_that_nobody_works_on_is_enqueued_again(server: LumiServer) -> None:
+    with server.client() as client:
+        document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+    server.stop()
+    change(server, "UPDATE documents SET status = 'PROCESSING', current_chunk_set_id = NULL")
+    server.start()
+    with server.client() as client:
+        assert findings(client)["document.stuck"] is False
+        assert findings(client, repair=True)["document.stuck"] is True
+        client.wait_until_ended(document["id"])
+        assert client.ask("How high is the tower of the mill?")["citations"]
+        assert poll(lambda: findings(client, repair=True) == {} or None, "a sound record")
+
+
+def test_an_index_that_lacks_a_passage_is_rebuilt(server: LumiServer) -> None:
+    with server.client() as client:
+        client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        # Behind the follower's back: a change to the record that the log does not tell.
+        change(
+            server,
+            "INSERT INTO chunks SELECT key + 1, 'x', chunk_set_id, document_id, kb_id, ordinal + 1, char_start,"
+            " char_end, text, text_sha256, page_number, section_header, token_count, embedding FROM chunks",
+        )
+        assert findings(client) == {"index.missing": False}
+        assert findings(client, repair=True) == {"index.missing": True}
+        assert findings(client) == {}
