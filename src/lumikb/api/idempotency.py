@@ -63,27 +63,40 @@ class Idempotency:
             await self._app(scope, receive, answer.send)
             if answer.whole is not None:
                 await self._record.write_async(lambda unit: _keep(unit, owner, address, cast(_Kept, answer.whole)))
+            await answer.release()
         finally:
             self._running.discard(owner)
 
 
 class _Recorder:
-    """Passes an answer on; `whole` is what can be given again: a success of bounded size."""
+    """Passes an answer on, its end only by `release`: no client must have it, and ask again, before it is kept.
+
+    `whole` is what can be given again: a success of bounded size.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._status = 0
         self._body = b""
+        self._end: Message | None = None
         self.whole: _Kept | None = None
 
+    async def release(self) -> None:
+        """Send the answer's end."""
+        if self._end is not None:
+            await self._send(self._end)
+
     async def send(self, message: Message) -> None:
-        await self._send(message)
         if message["type"] == "http.response.start":
             self._status = message["status"]
         elif message["type"] == "http.response.body":
             self._body += message["body"]
-            if not message["more_body"] and 200 <= self._status < 300 and len(self._body) <= BODY_BYTES_MAX:
-                self.whole = _Kept(self._status, msgspec.json.decode(self._body))
+            if not message["more_body"]:
+                self._end = message
+                if 200 <= self._status < 300 and len(self._body) <= BODY_BYTES_MAX:
+                    self.whole = _Kept(self._status, msgspec.json.decode(self._body))
+                return
+        await self._send(message)
 
 
 def _key(scope: Scope) -> str | None:

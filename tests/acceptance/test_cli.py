@@ -1,0 +1,219 @@
+"""The `lumikb` command as a user runs it: real processes, with and without a server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.documents import make_docx
+from support.server import LumiServer
+
+from lumikb.cli.data_dir import DataDir
+
+pytestmark = pytest.mark.acceptance
+
+COMMAND_SECONDS_MAX = 60
+LUMIKB = Path(sys.executable).with_name("lumikb")
+
+
+class Cli:
+    """Runs commands on one data directory."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+        self._environ = kept | {"LUMIKB_DATA_DIR": str(data_dir)}
+        self._environ |= {f"LUMIKB_{name.upper()}": value for name, value in settings.items()}
+        self._cwd = data_dir.parent
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [LUMIKB, *map(str, arguments)],
+            env=self._environ,
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, code: int = 0) -> tuple[str, str]:
+        """What a command writes to standard output and standard error; it must exit with `code`, without a traceback."""
+        with self.start(*arguments) as process:
+            try:
+                out, err = process.communicate(timeout=COMMAND_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert process.returncode == code, (out, err)
+        assert "Traceback" not in out + err
+        return out, err
+
+    def json(self, *arguments: object, code: int = 0) -> Any:
+        """What a command prints with `--json`."""
+        return json.loads(self(*arguments, "--json", code=code)[0])
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    """A folder with two readable files, an empty one, one of an unknown kind and a hidden one."""
+    folder = tmp_path / "papers"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "garden.md").write_text("# Garden\n\nThe roses are watered every Monday morning by the gardener.\n")
+    (folder / "deep" / "house.docx").write_bytes(make_docx([("Heading 1", "House"), ("Normal", "The roof is red.")]))
+    (folder / "empty.txt").touch()
+    (folder / "photo.png").write_bytes(b"\x89PNG")
+    (folder / ".hidden.md").write_text("Nobody reads this.")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[LumiServer]:
+    with LumiServer(tmp_path_factory.mktemp("cli") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def served(server: LumiServer) -> Cli:
+    return Cli(server.data_dir)
+
+
+def test_without_a_server_commands_open_the_data_directory(tmp_path: Path, papers: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    assert cli.json("status")["counts"] is None
+    assert not (tmp_path / "data").exists()
+
+    body = cli.json("ingest", papers, "--kb", "Home", code=1)
+    assert (body["kb_name"], body["kb_created"]) == ("Home", True)
+    found = {Path(document["path"]).name: document for document in body["documents"]}
+    assert {name: document["result"] for name, document in found.items()} == {
+        "house.docx": "ready",
+        "garden.md": "ready",
+        "empty.txt": "failed",
+    }
+    assert found["empty.txt"]["error"]["code"] == "EMPTY_FILE"
+    assert [Path(path).name for path in body["skipped"]] == ["photo.png"]
+
+    answer = cli.json("ask", "When are the roses watered?", "--kb", "Home")
+    (citation,) = answer["citations"]
+    text = (papers / "garden.md").read_text()
+    assert text[citation["char_start"] : citation["char_end"]] == citation["quoted_text"]
+    assert "every Monday" in citation["quoted_text"]
+
+    status = cli.json("status")
+    assert status["server"] is None
+    assert status["counts"]["by_status"]["READY"] == 2
+    assert "needs a server" in cli("ingest", papers, "--kb", "Home", "--no-wait", code=2)[1]
+
+
+def test_an_interrupted_ingest_is_quiet_and_goes_on_later(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    file = tmp_path / "long.txt"
+    file.write_text("\n\n".join(f"Paragraph {number} tells of the number {number * 7}." for number in range(20_000)))
+    record = tmp_path / "data" / "lumikb.sqlite3"
+    with cli.start("ingest", file, "--kb", "Long") as process:
+        while not list((tmp_path / "data").glob("blobs/*/*/*")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=COMMAND_SECONDS_MAX)
+    assert (process.returncode, out, err) == (130, "", "")
+    assert record.exists()
+    assert cli.json("documents", "list")["total"] <= 1
+    # The same bytes: the document that is there already is followed to its end.
+    file.write_text(file.read_text())
+
+
+def test_never_two_processes_on_one_data_directory(tmp_path: Path, server: LumiServer) -> None:
+    assert "Another LumiKB process uses" in Cli(server.data_dir)("serve", "--port", 0, code=1)[1]
+    held = DataDir(tmp_path / "data")
+    held.acquire()
+    try:
+        for command in (["kb", "list"], ["ingest", __file__.replace(".py", ".md"), "--kb", "x"]):
+            code = 1 if command[0] == "kb" else 2
+            Cli(held.path)(*command, code=code)
+        assert "Another lumikb command" in Cli(held.path)("kb", "list", code=1)[1]
+        assert [path.name for path in held.path.iterdir()] == ["lock"]
+    finally:
+        held.release()
+
+
+def test_a_running_server_is_talked_to(served: Cli, server: LumiServer, papers: Path) -> None:
+    created = served.json("kb", "create", "Papers", "--description", "About the house.")
+    assert served.json("kb", "list")["data"][0]["id"] == created["id"]
+    assert "name" in served("kb", "create", "Papers", code=1)[1]
+
+    body = served.json("ingest", papers / "garden.md", "--kb", "papers", "--no-wait")
+    assert [document["duplicate"] for document in body["documents"]] == [False]
+    out, err = served("ingest", papers, "--kb", "Papers", code=1)
+    assert "photo.png" in out
+    assert "Already there (1)" in out
+    assert "3 files in Papers: 2 ready, 1 failed." in out
+    assert "empty.txt: This file is empty" in err
+
+    results = served.json("search", "roses", "--kb", "Papers", "--limit", 1)["results"]
+    assert [result["document_name"] for result in results] == ["garden.md"]
+    assert "There are: " in served("search", "roses", "--kb", "Nothing", code=3)[1]
+    assert "§ Garden, chars" in served("ask", "When are the roses watered?")[0]
+
+    documents = served.json("documents", "list", "--kb", "Papers", "--status", "ready")["data"]
+    served("documents", "delete", documents[0]["id"])
+    served("documents", "delete", documents[0]["id"], code=3)
+    status = served.json("status")
+    assert (status["server"], status["health"]["status"]) == (server.url, "healthy")
+
+    served("kb", "delete", "Papers", code=2)
+    assert served.json("kb", "delete", "Papers", "--yes", "--purge") == {
+        "id": created["id"],
+        "name": "Papers",
+        "purged": True,
+    }
+    served("kb", "delete", "Papers", "--yes", code=3)
+
+
+def test_the_sample_answers_its_own_questions(served: Cli) -> None:
+    made = served.json("sample")
+    assert len(made["documents"]) >= 12
+    assert {document["result"] for document in made["documents"]} == {"ready"}
+    expected = ["backup.docx", "jobs-and-errors.md", "privacy.pdf"]
+    for question, document in zip(made["questions"], expected, strict=True):
+        citations = served.json("ask", question, "--kb", "LumiKB sample")["citations"]
+        assert document in [citation["document_name"] for citation in citations]
+    assert "Not found in your documents." in served("ask", "Who won the world cup of 1998?")[0]
+
+    again = served.json("sample")
+    assert {document["duplicate"] for document in again["documents"]} == {True}
+    assert served.json("documents", "list", "--kb", "LumiKB sample")["total"] == len(made["documents"])
+
+
+def test_verify_and_rebuild_find_a_sound_server(served: Cli) -> None:
+    assert served.json("verify")["findings"] == []
+    assert served.json("index", "rebuild")["rows"] >= 0
+
+
+def test_a_server_elsewhere_needs_a_key_that_it_knows(tmp_path: Path, server: LumiServer) -> None:
+    with server.client() as client:
+        key = client.create_api_key("read")
+    nowhere = tmp_path / "none"
+    cli = Cli(nowhere, url=server.url, api_key=key)
+    assert cli.json("status")["server"] == server.url
+    cli("kb", "create", "Mine", code=4)
+    assert "LUMIKB_API_KEY" in Cli(nowhere, url=server.url, api_key="wrong")("kb", "list", code=4)[1]
+    assert "LUMIKB_API_KEY" in Cli(nowhere, url=server.url)("kb", "list", code=1)[1]
+    assert not nowhere.exists()
+
+
+def test_a_server_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
+    out, err = Cli(tmp_path / "none", url="http://127.0.0.1:9", api_key="k")("kb", "list", code=1)
+    assert (out, err) == ("", "lumikb: No connection to the server at http://127.0.0.1:9. Is it running?\n")
+
+
+def test_a_server_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    server = LumiServer(tmp_path / "data")
+    server.start()
+    assert server.stop() == 0
+    assert not (tmp_path / "data" / "server.json").exists()
+    assert "Traceback" not in server.printed()
