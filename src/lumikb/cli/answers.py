@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lumikb.cli.output import AsJson, counted, one_line, print_json, working
+from lumikb.cli.output import AsJson, one_line, print_json, working
+from lumikb.kit.words import counted
 
 SNIPPET_CHARS = 300
 

@@ -29,7 +29,7 @@ CONNECT_SECONDS = 5.0
 # Beyond the server's own bound on an answer, which makes the better message.
 ANSWER_SECONDS = 90.0
 # A server that is just starting holds the data directory before it listens: after 0, 0.5, 1 and 2 s.
-CONNECT_RETRIES = 4
+START_RETRIES = 4
 PAGE_ROWS = 100
 
 _CATEGORIES: dict[int, type[errors.LumiError]] = {
@@ -182,7 +182,7 @@ async def _over_network(place: Place, credential: str) -> AsyncGenerator[Client]
             base_url=place.url,
             headers=_headers(credential),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            transport=httpx.AsyncHTTPTransport(retries=CONNECT_RETRIES, trust_env=False),
+            transport=httpx.AsyncHTTPTransport(retries=START_RETRIES if place.kind == "local" else 0, trust_env=False),
             trust_env=False,
             follow_redirects=False,
         )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lumikb.cli.output import AsJson, counted, one_line, print_json, print_names
+from lumikb.cli.output import AsJson, one_line, print_json, print_names
 from lumikb.kit.errors import InvalidInputError, LumiError, NotFoundError
+from lumikb.kit.words import counted
 
 if TYPE_CHECKING:
     from lumikb.cli.client import Body, Client

@@ -1,5 +1,6 @@
 """The command line: its commands, and how errors become exit codes."""
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -50,6 +51,7 @@ app.command("version")(configuration.version_command)
 
 def main() -> None:
     """Entry point of the `lumikb` command."""
+    os.umask(0o077)  # documents, the record and keys are for this account's eyes only
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from lumikb.cli.output import AsJson, counted, one_line, print_json, print_table, working
+from lumikb.cli.output import AsJson, one_line, print_json, print_table, working
+from lumikb.kit.words import counted
 
 # Both read all that there is.
 LONG_SECONDS = 3600.0

@@ -51,11 +51,6 @@ def human_size(size_bytes: float) -> str:
     return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 or size_bytes >= 10 else f"{size_bytes:.1f} {_SIZES[unit]}"
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 @contextmanager
 def working(message: str) -> Generator[None]:
     """Show that long work goes on, on a terminal."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lumikb.cli.ingest import get_or_create_kb, report_failures
-from lumikb.cli.output import AsJson, counted, print_json
+from lumikb.cli.output import AsJson, print_json
+from lumikb.kit.words import counted
 
 if TYPE_CHECKING:
     from lumikb.cli.client import Client

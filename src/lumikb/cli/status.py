@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lumikb import __version__
-from lumikb.cli.output import AsJson, counted, print_json
+from lumikb.cli.output import AsJson, print_json
+from lumikb.kit.words import counted
 from lumikb.settings import Settings, load_settings
 
 if TYPE_CHECKING:

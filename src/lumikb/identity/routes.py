@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
 
 from lumikb.http.permission import Permission, requires
 from lumikb.identity import repository
@@ -105,7 +106,7 @@ class ApiKeyList(msgspec.Struct):
 
 @post("/auth/setup", opt=requires(Permission.PUBLIC), status_code=200, summary="Create the administrator")
 async def set_up(
-    request: AnyRequest, identity: IdentityService, record: Record, data: SetupForm
+    request: AnyRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: SetupForm
 ) -> Response[SignInBody]:
     """Spend the one-time token on the first administrator; 410 `SETUP_DONE` afterwards."""
     done = await record.in_slow_pool(lambda: identity.set_up(data.token, data.email, data.password))
@@ -113,7 +114,9 @@ async def set_up(
 
 
 @post("/auth/login", opt=requires(Permission.PUBLIC), status_code=200, summary="Sign in")
-async def login(request: AnyRequest, identity: IdentityService, record: Record) -> Response[Any]:
+async def login(
+    request: AnyRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record]
+) -> Response[Any]:
     """JSON {email, password} answers 200 with tokens and the cookie, a form {username, password} 204 with the cookie.
 
     Wrong credentials: 401 for JSON, 400 for the form, both `LOGIN_BAD_CREDENTIALS`.
@@ -137,34 +140,40 @@ async def login(request: AnyRequest, identity: IdentityService, record: Record) 
 
 @post("/auth/refresh", opt=requires(Permission.PUBLIC), status_code=200, summary="Renew an access token")
 async def refresh(
-    request: AnyRequest, identity: IdentityService, record: Record, data: RefreshForm
+    request: AnyRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: RefreshForm
 ) -> Response[SignInBody]:
     """Exchange a refresh token for a new pair; the old one is spent."""
     return _signed_in(request, await record.in_slow_pool(lambda: identity.refresh(data.refresh_token)))
 
 
 @post("/auth/logout", opt=requires(Permission.SIGNED_IN), status_code=204, summary="Sign out")
-async def logout(request: ActorRequest, identity: IdentityService, record: Record) -> Response[None]:
+async def logout(
+    request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record]
+) -> Response[None]:
     """End the session; its tokens stop working at once."""
     await record.in_slow_pool(lambda: identity.sign_out(request.user))
     return Response(None, status_code=204, cookies=[Cookie(key=COOKIE, value="", max_age=0, path="/", httponly=True)])
 
 
 @get("/users/me", opt=requires(Permission.SIGNED_IN), summary="Read one's own account")
-async def get_me(request: ActorRequest, identity: IdentityService, record: Record) -> UserBody:
+async def get_me(
+    request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record]
+) -> UserBody:
     """The caller's account."""
     return _user_body(await record.read_async(lambda connection: identity.get_user(connection, request.user)))
 
 
 @get("/api-keys", opt=requires(Permission.SIGNED_IN), summary="List one's API keys")
-async def list_keys(request: ActorRequest, record: Record) -> ApiKeyList:
+async def list_keys(request: ActorRequest, record: NamedDependency[Record]) -> ApiKeyList:
     """One's own keys, without their secrets."""
     keys = await record.read_async(lambda connection: repository.list_api_keys(connection, request.user.user_id))
     return ApiKeyList([_key_body(key) for key in keys], len(keys))
 
 
 @post("/api-keys", opt=requires(Permission.SIGNED_IN), summary="Create an API key")
-async def create_key(request: ActorRequest, identity: IdentityService, record: Record, data: ApiKeyForm) -> ApiKeyBody:
+async def create_key(
+    request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: ApiKeyForm
+) -> ApiKeyBody:
     """A new key; its secret is in this answer and nowhere else."""
     name = data.name.strip()
     if not 1 <= len(name) <= 255:
@@ -176,7 +185,9 @@ async def create_key(request: ActorRequest, identity: IdentityService, record: R
 
 
 @delete("/api-keys/{key_id:str}", opt=requires(Permission.SIGNED_IN), summary="Revoke an API key")
-async def delete_key(request: ActorRequest, identity: IdentityService, record: Record, key_id: str) -> None:
+async def delete_key(
+    request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], key_id: str
+) -> None:
     """The key stops working at once."""
     await record.write_async(lambda unit: identity.delete_api_key(unit, request.user, key_id))
 

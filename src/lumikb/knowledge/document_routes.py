@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import MediaType, Response, Router, delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 from litestar.response import Stream
 from sqlalchemy import Connection
@@ -50,8 +51,8 @@ class MissingFileError(MalformedRequestError):
 @get(_KB, opt=requires(Permission.KB_READ), summary="List documents")
 async def list_documents(
     request: ActorRequest,
-    documents: DocumentService,
-    record: Record,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
     kb_id: str,
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
@@ -76,9 +77,9 @@ async def list_documents(
 @get("/documents", opt=requires(Permission.KB_READ), summary="List documents of all knowledge bases")
 async def list_all_documents(
     request: ActorRequest,
-    documents: DocumentService,
-    bases: KnowledgeBaseService,
-    record: Record,
+    documents: NamedDependency[DocumentService],
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
     collection: str | None = None,
@@ -101,7 +102,9 @@ async def list_all_documents(
     request_max_body_size=None,
     summary="Upload a document",
 )
-async def upload_document(request: ActorRequest, documents: DocumentService, kb_id: str) -> DocumentBody:
+async def upload_document(
+    request: ActorRequest, documents: NamedDependency[DocumentService], kb_id: str
+) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
     `metadata` (JSON object) and `priority` (a smaller number is sooner).
 
@@ -131,7 +134,11 @@ async def upload_document(request: ActorRequest, documents: DocumentService, kb_
 
 @get(_ONE, opt=requires(Permission.KB_READ), summary="Read a document's facts")
 async def get_document(
-    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
 ) -> DocumentBody:
     """A document with its status, newest version, tags and metadata."""
     return document_body(
@@ -141,7 +148,10 @@ async def get_document(
 
 @get("/documents/{document_id:str}", opt=requires(Permission.KB_READ), summary="Read a document's facts by its id")
 async def get_any_document(
-    request: ActorRequest, documents: DocumentService, record: Record, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    document_id: str,
 ) -> DocumentBody:
     """The same, without naming the knowledge base."""
     return document_body(await record.read_async(lambda read: documents.get(read, request.user, document_id)))
@@ -149,7 +159,11 @@ async def get_any_document(
 
 @get(_ONE + "/status", opt=requires(Permission.KB_READ), summary="Read a document's status")
 async def get_document_status(
-    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
 ) -> DocumentStatusBody:
     """PENDING, PROCESSING (with step and percent), READY, FAILED (with the reason and what to do) or ARCHIVED."""
     return document_status_body(
@@ -160,8 +174,8 @@ async def get_document_status(
 @get(_ONE + "/content", opt=requires(Permission.KB_READ), summary="Read a document's text")
 async def get_document_content(
     request: ActorRequest,
-    documents: DocumentService,
-    record: Record,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
     kb_id: str,
     document_id: str,
     start: int = 0,
@@ -183,9 +197,9 @@ async def get_document_content(
 @get(_ONE + "/chunks", opt=requires(Permission.KB_READ), summary="List a document's passages")
 async def list_document_chunks(
     request: ActorRequest,
-    documents: DocumentService,
-    bases: KnowledgeBaseService,
-    record: Record,
+    documents: NamedDependency[DocumentService],
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
     kb_id: str,
     document_id: str,
     page: int = 1,
@@ -208,7 +222,11 @@ async def list_document_chunks(
 
 @get(_ONE + "/download", opt=requires(Permission.KB_READ), summary="Download the original file")
 async def download_document(
-    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
 ) -> Response[Any]:
     """The bytes as they were uploaded; honours `Range`."""
     document = await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
@@ -236,7 +254,11 @@ async def download_document(
 
 @post(_ONE + "/retry", opt=requires(Permission.KB_WRITE), status_code=202, summary="Try a failed document again")
 async def retry_document(
-    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
 ) -> DocumentBody:
     """Enqueue a FAILED document again; 409 `NOT_RETRYABLE` for any other."""
     return document_body(
@@ -246,7 +268,11 @@ async def retry_document(
 
 @delete(_ONE, opt=requires(Permission.KB_WRITE), summary="Delete a document")
 async def delete_document(
-    request: ActorRequest, documents: DocumentService, record: Record, kb_id: str, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
 ) -> None:
     """Gone for every reader when this answers; erased from the record and the store soon after."""
     await record.write_async(lambda unit: documents.delete(unit, request.user, document_id, kb_id=kb_id))
@@ -254,7 +280,10 @@ async def delete_document(
 
 @delete("/documents/{document_id:str}", opt=requires(Permission.KB_WRITE), summary="Delete a document by its id")
 async def delete_any_document(
-    request: ActorRequest, documents: DocumentService, record: Record, document_id: str
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    document_id: str,
 ) -> None:
     """The same, without naming the knowledge base."""
     await record.write_async(lambda unit: documents.delete(unit, request.user, document_id))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from litestar import Request, Router, delete, get, patch, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 from sqlalchemy import Connection
 
@@ -21,7 +22,11 @@ Purge = Annotated[bool, Parameter(description="Erase the documents too, instead 
 
 @get("/knowledge-bases", opt=requires(Permission.KB_READ), summary="List knowledge bases")
 async def list_kbs(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, page: int = 1, limit: int = LIMIT_DEFAULT
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
 ) -> PageBody[KbBody]:
     """The knowledge bases that the caller may read, by name."""
     wanted = PageRequest(page, limit)
@@ -30,20 +35,28 @@ async def list_kbs(
 
 
 @post("/knowledge-bases", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base")
-async def create_kb(request: ActorRequest, bases: KnowledgeBaseService, record: Record, data: KbCreate) -> KbBody:
+async def create_kb(
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], data: KbCreate
+) -> KbBody:
     """Create an empty knowledge base; 409 `KB_NAME_TAKEN` when its name is in use."""
     return kb_body(await record.write_async(lambda unit: bases.create(unit, request.user, data.name, data.description)))
 
 
 @get("/knowledge-bases/{kb_id:str}", opt=requires(Permission.KB_READ), summary="Read a knowledge base")
-async def get_kb(request: ActorRequest, bases: KnowledgeBaseService, record: Record, kb_id: str) -> KbBody:
+async def get_kb(
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], kb_id: str
+) -> KbBody:
     """One knowledge base with its size."""
     return kb_body(await record.read_async(lambda connection: bases.get(connection, request.user, kb_id)))
 
 
 @patch("/knowledge-bases/{kb_id:str}", opt=requires(Permission.KB_ADMIN), summary="Change a knowledge base")
 async def update_kb(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, kb_id: str, data: KbPatch
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    data: KbPatch,
 ) -> KbBody:
     """Change its name or description."""
     changed = await record.write_async(
@@ -54,21 +67,31 @@ async def update_kb(
 
 @delete("/knowledge-bases/{kb_id:str}", opt=requires(Permission.KB_ADMIN), summary="Delete a knowledge base")
 async def delete_kb(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, kb_id: str, purge: Purge = False
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    purge: Purge = False,
 ) -> None:
     """Archive it: nobody finds it any more, and its name is free. With `purge` its documents are erased."""
     await record.write_async(lambda unit: bases.delete(unit, request.user, kb_id, purge=purge))
 
 
 @get("/knowledge-bases/{kb_id:str}/stats", opt=requires(Permission.KB_READ), summary="Count what it holds")
-async def get_kb_stats(request: ActorRequest, bases: KnowledgeBaseService, record: Record, kb_id: str) -> KbStatsBody:
+async def get_kb_stats(
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], kb_id: str
+) -> KbStatsBody:
     """Documents by status, chunks, vectors and bytes."""
     return kb_stats_body(await record.read_async(lambda connection: bases.stats(connection, request.user, kb_id)))
 
 
 @get("/collections", opt=requires(Permission.KB_READ), summary="List knowledge bases (by name)")
 async def list_collections(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, page: int = 1, limit: int = LIMIT_DEFAULT
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
 ) -> PageBody[KbBody]:
     """The same list as `/knowledge-bases`."""
     wanted = PageRequest(page, limit)
@@ -78,21 +101,27 @@ async def list_collections(
 
 @post("/collections", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base (by name)")
 async def create_collection(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, data: KbCreate
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], data: KbCreate
 ) -> KbBody:
     """The same as `POST /knowledge-bases`."""
     return kb_body(await record.write_async(lambda unit: bases.create(unit, request.user, data.name, data.description)))
 
 
 @get("/collections/{name:str}", opt=requires(Permission.KB_READ), summary="Read a knowledge base by name")
-async def get_collection(request: ActorRequest, bases: KnowledgeBaseService, record: Record, name: str) -> KbBody:
+async def get_collection(
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], name: str
+) -> KbBody:
     """The knowledge base with this name; 404 lists some that the caller may read."""
     return kb_body(await record.read_async(lambda connection: bases.get_by_name(connection, request.user, name)))
 
 
 @patch("/collections/{name:str}", opt=requires(Permission.KB_ADMIN), summary="Change a knowledge base by name")
 async def update_collection(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, name: str, data: KbPatch
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    name: str,
+    data: KbPatch,
 ) -> KbBody:
     """Change its name or description."""
 
@@ -105,7 +134,11 @@ async def update_collection(
 
 @delete("/collections/{name:str}", opt=requires(Permission.KB_ADMIN), summary="Delete a knowledge base by name")
 async def delete_collection(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, name: str, purge: Purge = False
+    request: ActorRequest,
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    name: str,
+    purge: Purge = False,
 ) -> None:
     """Archive it, or with `purge` erase its documents too."""
 
@@ -118,7 +151,7 @@ async def delete_collection(
 
 @get("/collections/{name:str}/stats", opt=requires(Permission.KB_READ), summary="Count what it holds, by name")
 async def get_collection_stats(
-    request: ActorRequest, bases: KnowledgeBaseService, record: Record, name: str
+    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], name: str
 ) -> KbStatsBody:
     """Documents by status, chunks, vectors and bytes."""
 

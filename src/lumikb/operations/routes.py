@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -72,13 +73,13 @@ class MetricsAccess(msgspec.Struct):
 
 
 @get(["/health", "/healthz"], opt=requires(Permission.PUBLIC), summary="Is the process alive?")
-async def get_health(health: Health) -> HealthBody:
+async def get_health(health: NamedDependency[Health]) -> HealthBody:
     """Always 200 while the process answers; the body says what is down."""
     return await health.look()
 
 
 @get(["/ready", "/readyz"], opt=requires(Permission.PUBLIC), summary="Can it serve?")
-async def get_ready(health: Health) -> Response[HealthBody]:
+async def get_ready(health: NamedDependency[Health]) -> Response[HealthBody]:
     """503 while a dependency is down or the start-up goes on."""
     body = await health.look()
     return Response(body, status_code=200 if body.status == "healthy" else 503)
@@ -86,7 +87,9 @@ async def get_ready(health: Health) -> Response[HealthBody]:
 
 @get("/metrics", opt=requires(Permission.PUBLIC), summary="Prometheus metrics", include_in_schema=False)
 async def get_metrics(
-    request: Request[Any, Any, Any], registry: CollectorRegistry, metrics_access: MetricsAccess
+    request: Request[Any, Any, Any],
+    registry: NamedDependency[CollectorRegistry],
+    metrics_access: NamedDependency[MetricsAccess],
 ) -> Response[bytes]:
     """The metrics, for the addresses of `metrics_allow`."""
     client = request.client.host if request.client else ""
@@ -96,7 +99,7 @@ async def get_metrics(
 
 
 @get("/status", opt=requires(Permission.PUBLIC), summary="What runs here")
-async def get_status(platform_status: StatusBody) -> StatusBody:
+async def get_status(platform_status: NamedDependency[StatusBody]) -> StatusBody:
     """Version, profile, capabilities and limits, for clients."""
     return platform_status
 
@@ -104,7 +107,7 @@ async def get_status(platform_status: StatusBody) -> StatusBody:
 @get("/jobs", opt=requires(Permission.SIGNED_IN), summary="List jobs")
 async def list_jobs(
     request: ActorRequest,
-    record: Record,
+    record: NamedDependency[Record],
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
     type: str | None = None,
@@ -121,7 +124,7 @@ async def list_jobs(
 
 
 @get("/jobs/{job_id:str}", opt=requires(Permission.SIGNED_IN), summary="Read a job")
-async def get_job(request: ActorRequest, record: Record, job_id: str) -> JobBody:
+async def get_job(request: ActorRequest, record: NamedDependency[Record], job_id: str) -> JobBody:
     """One job with its progress, attempts and error."""
     job = await record.read_async(lambda connection: repository.get_job(connection, job_id))
     owner = _owner(request.user)
@@ -133,13 +136,17 @@ async def get_job(request: ActorRequest, record: Record, job_id: str) -> JobBody
 @post(
     "/operations/verify", opt=requires(Permission.OPERATE), status_code=200, summary="Compare record, index and blobs"
 )
-async def verify(request: ActorRequest, record: Record, verifier: Verifier, data: VerifyForm) -> VerifyBody:
+async def verify(
+    request: ActorRequest, record: NamedDependency[Record], verifier: NamedDependency[Verifier], data: VerifyForm
+) -> VerifyBody:
     """Name every difference; with `repair` mend what can be mended. May take a while on a large record."""
     return await record.in_slow_pool(lambda: verifier.verify(request.user, repair=data.repair))
 
 
 @post("/operations/index/rebuild", opt=requires(Permission.OPERATE), status_code=200, summary="Rebuild the index")
-async def rebuild_index(request: ActorRequest, record: Record, verifier: Verifier) -> RebuildBody:
+async def rebuild_index(
+    request: ActorRequest, record: NamedDependency[Record], verifier: NamedDependency[Verifier]
+) -> RebuildBody:
     """Build the index anew from the record; searches go on meanwhile."""
     return RebuildBody(await record.in_slow_pool(lambda: verifier.rebuild_index(request.user)))
 

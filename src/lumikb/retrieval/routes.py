@@ -5,6 +5,7 @@ from typing import Annotated
 
 from litestar import Request, Router, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from lumikb.http.permission import Permission, requires
@@ -27,7 +28,9 @@ KbIds = Annotated[list[str] | None, Parameter(description="Repeat, or separate b
 
 
 @post("/search/quick", opt=requires(Permission.KB_READ), status_code=200, summary="Search without an answer")
-async def search_quick(request: ActorRequest, retrieval: RetrievalService, data: SearchBody) -> ResultsBody:
+async def search_quick(
+    request: ActorRequest, retrieval: NamedDependency[RetrievalService], data: SearchBody
+) -> ResultsBody:
     """The results alone."""
     return await run_search(retrieval, request.user, search_request(data))
 
@@ -35,7 +38,7 @@ async def search_quick(request: ActorRequest, retrieval: RetrievalService, data:
 @get("/search/similar", opt=requires(Permission.KB_READ), summary="Find neighbours of a document or passage")
 async def get_similar(
     request: ActorRequest,
-    retrieval: RetrievalService,
+    retrieval: NamedDependency[RetrievalService],
     document_id: str | None = None,
     chunk_id: str | None = None,
     kb_ids: KbIds = None,
@@ -46,7 +49,9 @@ async def get_similar(
 
 
 @post("/search/similar", opt=requires(Permission.KB_READ), status_code=200, summary="Find neighbours (as POST)")
-async def post_similar(request: ActorRequest, retrieval: RetrievalService, data: SimilarBody) -> SimilarResults:
+async def post_similar(
+    request: ActorRequest, retrieval: NamedDependency[RetrievalService], data: SimilarBody
+) -> SimilarResults:
     """The same as GET."""
     return await _similar(request.user, retrieval, data)
 

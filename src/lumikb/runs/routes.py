@@ -4,6 +4,7 @@ import re
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 
 from lumikb.http.permission import Permission, requires
 from lumikb.http.routes import is_head
@@ -17,7 +18,9 @@ ActorRequest = Request[Actor, None, State]
 
 
 @get("/runs/{run_id:str}/events", opt=requires(Permission.SIGNED_IN), summary="Resume a run's events")
-async def follow_run(request: ActorRequest, runs: RunService, streamer: RunStreamer, run_id: str) -> Response[None]:
+async def follow_run(
+    request: ActorRequest, runs: NamedDependency[RunService], streamer: NamedDependency[RunStreamer], run_id: str
+) -> Response[None]:
     """The run's events after `Last-Event-ID` (all without it), those to come included. 404 for another's run."""
     last = request.headers.get("last-event-id", "0") or "0"
     if not re.fullmatch(r"[0-9]{1,9}", last):
@@ -29,7 +32,7 @@ async def follow_run(request: ActorRequest, runs: RunService, streamer: RunStrea
 
 
 @post("/runs/{run_id:str}/cancel", opt=requires(Permission.SIGNED_IN), status_code=204, summary="Stop a run")
-async def cancel_run(request: ActorRequest, runs: RunService, run_id: str) -> None:
+async def cancel_run(request: ActorRequest, runs: NamedDependency[RunService], run_id: str) -> None:
     """Stop the run; its stream ends with an `error` event `CANCELLED`."""
     runs.cancel(request.user, run_id)
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
@@ -14,6 +15,8 @@ BATCH = 200
 IDLE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER = timedelta(seconds=20)
+# A job that was handed over is known to the engine at once; this leaves room for a slow commit.
+LOST_AFTER = timedelta(seconds=60)
 
 log = get_logger(__name__)
 
@@ -40,6 +43,7 @@ class Dispatcher:
             self._record.write(lambda unit: repository.forget_executors(unit, timedelta()))
         self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))
         self.take_over()
+        self.redispatch_lost(timedelta())
         self._record.listen(repository.TOPIC, self._wake.set)
         self._thread.start()
 
@@ -75,6 +79,15 @@ class Dispatcher:
             log.warning("jobs taken over", count=len(lost))
             self._engine.resume(sorted(lost))
 
+    def redispatch_lost(self, older_than: timedelta = LOST_AFTER) -> None:
+        """Hand over again what the engine does not know although it was handed over, as after a restored backup."""
+        before = clock.now() - older_than
+        open_jobs = self._record.read(lambda connection: repository.dispatched_jobs(connection, before, BATCH))
+        lost = self._engine.forget_lost(open_jobs) if open_jobs else []
+        if lost:
+            log.warning("jobs handed over again", count=len(lost))
+            self._record.write(lambda unit: repository.mark_undispatched(unit, lost))
+
     def _loop(self) -> None:
         sweep = _Every(HEARTBEAT_SECONDS, self._sweep)
         while not self._stop.is_set():
@@ -94,6 +107,7 @@ class Dispatcher:
     def _sweep(self) -> None:
         self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))
         self.take_over()
+        self.redispatch_lost()
 
 
 class _Every:

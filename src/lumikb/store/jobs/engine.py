@@ -31,6 +31,8 @@ WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
 STEP_RETRY_FACTOR = 4.0
 
+_AT_WORK = ("PENDING", "ENQUEUED", "DELAYED")
+
 log = get_logger(__name__)
 
 
@@ -146,6 +148,20 @@ class JobEngine:
         """Workflows that some executor has begun and not ended: job id -> executor id."""
         found = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         return {status.workflow_id: status.executor_id or "" for status in found}
+
+    def forget_lost(self, job_ids: list[str]) -> list[str]:
+        """Those of the jobs, all open in the record, that the engine would never run: unknown to it, or ended there.
+
+        The two stores come from different moments, as after a restored backup. What had ended is forgotten, so that it
+        can be enqueued again under its id.
+        """
+        found = DBOS.list_workflows(workflow_ids=job_ids, load_input=False, load_output=False)
+        at_work = {status.workflow_id for status in found if status.status in _AT_WORK}
+        lost = [job_id for job_id in job_ids if job_id not in at_work]
+        ended = [status.workflow_id for status in found if status.workflow_id not in at_work]
+        if ended:
+            DBOS.delete_workflows(ended)
+        return lost
 
     def resume(self, job_ids: Iterable[str]) -> None:
         """Put workflows whose executor died back on the queue; ended steps are not run again."""

@@ -117,11 +117,11 @@ def count_open_jobs(connection: Connection) -> dict[str, int]:
 
 
 def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
-    """Queued jobs that are due and that the engine may not know yet, most urgent first."""
+    """Open jobs that are due and that the engine may not know yet, most urgent first."""
     due = jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now())
     rows = connection.execute(
         select(*_COLUMNS)
-        .where(jobs.c.dispatched_at.is_(None), jobs.c.status == JobStatus.QUEUED, due)
+        .where(jobs.c.dispatched_at.is_(None), jobs.c.status.in_(OPEN), due)
         .order_by(jobs.c.priority, jobs.c.id)
         .limit(limit)
     )
@@ -131,6 +131,22 @@ def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
 def mark_dispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
     """Note that the engine has these jobs."""
     unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=clock.now()))
+
+
+def dispatched_jobs(connection: Connection, before: datetime, limit: int) -> list[str]:
+    """Open jobs that were handed to the engine before that moment, oldest first."""
+    rows = connection.execute(
+        select(jobs.c.id)
+        .where(jobs.c.dispatched_at < before, jobs.c.status.in_(OPEN))
+        .order_by(jobs.c.dispatched_at)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
+def mark_undispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
+    """Note that the engine does not have these jobs after all."""
+    unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=None))
 
 
 def begin_attempt(unit: UnitOfWork, job_id: str) -> Job | None:
