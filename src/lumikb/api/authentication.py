@@ -1,10 +1,12 @@
 """The one place where a request gets its actor and asks the decision function for its route."""
 
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from lumikb.http.permission import MARK, Permission
+from lumikb.api.edge import UNBIND
+from lumikb.http.permission import LONG, MARK, Permission
 from lumikb.identity.errors import NotAllowedError
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import ensure
@@ -45,6 +47,8 @@ class Authentication:
         ensure(actor, mark)
         if actor is not None and actor.by_cookie and scope["method"] not in _SAFE_METHODS:
             _refuse_cross_site(headers)
+        if scope["route_handler"].opt.get(LONG):
+            cast(Any, scope)[UNBIND]()
         scope["user"] = actor
         scope["auth"] = None
         await self._app(scope, receive, send)

@@ -17,6 +17,10 @@ from lumikb.kit.telemetry import bind_log_facts, get_logger
 
 log = get_logger("lumikb.access")
 
+# Whoever knows the route may call this key of the scope, to lift the bound on the answer's time.
+UNBIND = "lumikb.unbind"
+UNBOUND = "lumikb.unbound"
+
 # ASGI as its specification types it; a framework's own types are narrower than what passes here.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -98,9 +102,15 @@ class Edge:
 
             async def receive_more() -> Any:
                 message = await receive()
-                if not answer.started:  # a slow upload is not a slow answer
+                if not answer.started and UNBOUND not in scope:  # a slow upload is not a slow answer
                     bound.reschedule(loop.time() + self._answer_seconds_max)
                 return message
+
+            def unbind() -> None:
+                scope[UNBOUND] = True
+                bound.reschedule(None)
+
+            scope[UNBIND] = unbind
 
             await self._app(scope, receive_more, answer.send)
 
@@ -130,6 +140,7 @@ class _Answer:
         """Answer with an error, unless an answer has begun."""
         if self.started:
             return
+        self.bound = None  # it has expired, and cannot be moved any more
         body = msgspec.json.encode(error_body(code, message, {}))
         await self.send(
             {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}

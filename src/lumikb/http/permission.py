@@ -5,6 +5,7 @@ from typing import Any
 
 MARK = "permission"
 CREATES = "creates"
+LONG = "long"
 
 
 class Permission(StrEnum):
@@ -20,6 +21,9 @@ class Permission(StrEnum):
     OPERATE = "operate"
 
 
-def requires(permission: Permission, *, creates: bool = False) -> dict[str, Any]:
-    """The `opt` of a route handler; a POST that `creates` honours `Idempotency-Key`."""
-    return {MARK: permission, CREATES: creates}
+def requires(permission: Permission, *, creates: bool = False, long: bool = False) -> dict[str, Any]:
+    """The `opt` of a route handler.
+
+    A POST that `creates` honours `Idempotency-Key`; a `long` one is not bound by `answer_seconds_max`.
+    """
+    return {MARK: permission, CREATES: creates, LONG: long}

@@ -132,8 +132,9 @@ def _missing(names: dict[str, str]) -> KbNotFoundError:
 
 def _checked_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise InvalidInputError(f"A name has 1 to {NAME_CHARS_MAX} printable characters.", field="name")
+    # Names stand in addresses (`/collections/{name}`), where a slash would end them.
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable() or "/" in name:
+        raise InvalidInputError(f"A name has 1 to {NAME_CHARS_MAX} printable characters, and no slash.", field="name")
     return name
 
 

@@ -134,7 +134,10 @@ async def get_job(request: ActorRequest, record: NamedDependency[Record], job_id
 
 
 @post(
-    "/operations/verify", opt=requires(Permission.OPERATE), status_code=200, summary="Compare record, index and blobs"
+    "/operations/verify",
+    opt=requires(Permission.OPERATE, long=True),
+    status_code=200,
+    summary="Compare the parts",
 )
 async def verify(
     request: ActorRequest, record: NamedDependency[Record], verifier: NamedDependency[Verifier], data: VerifyForm
@@ -143,7 +146,12 @@ async def verify(
     return await record.in_slow_pool(lambda: verifier.verify(request.user, repair=data.repair))
 
 
-@post("/operations/index/rebuild", opt=requires(Permission.OPERATE), status_code=200, summary="Rebuild the index")
+@post(
+    "/operations/index/rebuild",
+    opt=requires(Permission.OPERATE, long=True),
+    status_code=200,
+    summary="Rebuild the index",
+)
 async def rebuild_index(
     request: ActorRequest, record: NamedDependency[Record], verifier: NamedDependency[Verifier]
 ) -> RebuildBody:

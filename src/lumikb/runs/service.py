@@ -46,6 +46,7 @@ class RunService:
         while len(self._runs) > RUNS_IN_MEMORY and next(iter(self._runs.values())).ended:
             self._runs.popitem(last=False)
         run.task = asyncio.create_task(self._produce(run, produce, keep), name=f"run-{run.id}")
+        run.task.add_done_callback(lambda _: _end_unbegun(run))
         return run
 
     async def events(self, actor: Actor, run_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
@@ -101,6 +102,13 @@ class RunService:
 async def _replay(events: list[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
     for event in events:
         yield event
+
+
+def _end_unbegun(run: Run) -> None:
+    """A task that is stopped before its first step runs none of its code, and those who follow it would wait."""
+    if not run.ended:
+        run.status = RunStatus.CANCELLED
+        _fail(run, "CANCELLED", "The run was stopped.")
 
 
 def _fail(run: Run, code: str, message: str) -> None:

@@ -432,7 +432,6 @@ def test_only_a_failed_document_is_tried_again(api: LumiClient, library: Library
         lambda api: api.get("/documents/nope"),
         lambda api: api.delete("/documents/nope"),
         lambda api: api.get("/documents/01890000-0000-7000-8000-000000000000"),
-        lambda api: api.get("/documents/%00"),
     ],
 )
 def test_an_unknown_document_is_not_found(api: LumiClient, call: Callable[[LumiClient], Any]) -> None:

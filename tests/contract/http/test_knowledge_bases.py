@@ -61,6 +61,7 @@ def test_a_name_in_use_is_refused_in_any_case(api: LumiClient, route: str) -> No
         {"name": "   "},
         {"name": "a\x00b"},
         {"name": "a\nb"},
+        {"name": "a/b"},
         {"name": "a" * 256},
         {"name": "a", "description": "d" * 2001},
         {"name": "a", "surprise": 1},
@@ -138,7 +139,7 @@ def test_what_a_deleted_knowledge_base_held_is_found_no_more(api: LumiClient, pu
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-@pytest.mark.parametrize("kb", ["nope", "01890000-0000-7000-8000-000000000000", "%00", "..", "a%27b", "\u00fc"])
+@pytest.mark.parametrize("kb", ["nope", "01890000-0000-7000-8000-000000000000", "..", "a%27b", "\u00fc"])
 def test_an_unknown_id_is_not_found(api: LumiClient, method: str, kb: str) -> None:
     body = {"json": {"name": "x"}} if method == "PATCH" else {}
     assert_error(api.request(method, f"/knowledge-bases/{kb.replace('..', '%2E%2E')}", **body), 404)

@@ -104,6 +104,9 @@ class JobEngine:
         self._steps = DbosSteps(attempts_max, self.closing)
         self._active: set[str] = set()
         self._active_lock = threading.Lock()
+        # Attempts that were counted and have not ended; held while one is counted, so that none is after `close` began.
+        self._counted: set[str] = set()
+        self._counted_lock = threading.Lock()
         self.executor_id = f"{os.getpid()}-{new_id()[-12:]}"
 
     def open(self) -> None:
@@ -133,11 +136,13 @@ class JobEngine:
 
     def close(self, drain_seconds: int) -> None:
         """Stop; what does not end in time is interrupted and resumes at the next start."""
-        self.closing.set()
-        interrupted = self.active()
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=drain_seconds if interrupted else 0)
+        with self._counted_lock:
+            self.closing.set()
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=drain_seconds if self.active() else 0)
+        with self._counted_lock:
+            interrupted = sorted(self._counted)
         if interrupted:
-            self._record.write(lambda unit: repository.uncount_attempts(unit, sorted(interrupted)))
+            self._record.write(lambda unit: repository.uncount_attempts(unit, interrupted))
 
     def enqueue(self, job: Job) -> None:
         """Hand a job to the queue; does nothing when it has been handed over before."""
@@ -182,9 +187,22 @@ class JobEngine:
                 self._active.discard(job_id)
 
     def _attempt(self, job_id: str) -> None:
-        job = self._record.write(lambda unit: repository.begin_attempt(unit, job_id))
-        if job is None:
-            return
+        job = self._begin(job_id)
+        if job is not None:
+            self._work(job)
+            with self._counted_lock:
+                self._counted.discard(job_id)
+
+    def _begin(self, job_id: str) -> Job | None:
+        with self._counted_lock:
+            if self.closing.is_set():
+                raise InterruptedJob
+            job = self._record.write(lambda unit: repository.begin_attempt(unit, job_id))
+            if job is not None:
+                self._counted.add(job_id)
+        return job
+
+    def _work(self, job: Job) -> None:
         if job.attempts > self._attempts_max:
             message = f"Processing ended without an answer {job.attempts - 1} times. It was given up."
             self._end(job, JobStatus.PARKED, "GAVE_UP", message)
@@ -192,15 +210,15 @@ class JobEngine:
         try:
             self._handlers[job.type].run(job, self._steps)
         except JobCancelledError:
-            self._record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.CANCELLED))
+            self._record.write(lambda unit: repository.end_job(unit, job.id, JobStatus.CANCELLED))
         except Exception as error:
             if self.closing.is_set():
                 raise InterruptedJob from None
             if not isinstance(error, LumiError):
-                log.exception("job failed", job_id=job_id, job_type=job.type)
+                log.exception("job failed", job_id=job.id, job_type=job.type)
             self._end(job, JobStatus.FAILED, *_reason(error))
         else:
-            self._record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.COMPLETED))
+            self._record.write(lambda unit: repository.end_job(unit, job.id, JobStatus.COMPLETED))
 
     def _end(self, job: Job, status: JobStatus, code: str, message: str) -> None:
         def end(unit: UnitOfWork) -> None:

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import sqlalchemy.orm  # noqa: F401 # pyright: ignore[reportUnusedImport] - the job engine imports it in a thread, while requests would meet it half-made
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
+from lumikb.kit.errors import InvalidInputError
 from lumikb.store.record.errors import RecordUnavailableError
 
 Result = TypeVar("Result")
@@ -45,7 +47,8 @@ class Record:
 
     `read` and `write` block and may be called from any thread; `read_async` and `write_async` run them in small pools
     off the event loop. A read never takes the write lock; SQLite writers of one process queue up in front of it. Work
-    may run only once: nothing is retried. Vendor errors that mean "no database" become `RecordUnavailableError`.
+    may run only once: nothing is retried. Vendor errors that mean "no database" become `RecordUnavailableError`,
+    those that mean "not this value" `InvalidInputError`.
     """
 
     def __init__(self, url: str, *, readers: int = 8) -> None:
@@ -150,6 +153,8 @@ def _translated() -> Generator[None]:
         yield
     except (OperationalError, InterfaceError) as exc:
         raise RecordUnavailableError("The database does not answer. Try again in a moment.") from exc
+    except DataError as exc:  # PostgreSQL takes no NUL, and keeps to the lengths of the schema
+        raise InvalidInputError("This holds a character or a value that the database does not take.") from exc
 
 
 def _sqlite_engine(url: str, begin: str, size: int) -> Engine:

@@ -1,0 +1,58 @@
+"""What the steps of an ingestion hand to each other."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lumikb.compute.chunk.models import Chunk
+from lumikb.compute.parse.models import ParsedText
+from lumikb.knowledge import derived
+from lumikb.store.blobs.local import LocalBlobStore
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Generator[LocalBlobStore]:
+    store = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
+    store.open()
+    yield store
+    store.close()
+
+
+PARSED = ParsedText(text="A text with \U0001f30a in it.", page_count=None, title="", metadata={}, warnings=[])
+
+
+def test_a_text_comes_back_as_it_was(blobs: LocalBlobStore) -> None:
+    assert derived.get_parsed(blobs, derived.put_parsed(blobs, "v1", PARSED)) == PARSED
+
+
+def test_two_owners_of_one_text_never_share_a_blob(blobs: LocalBlobStore) -> None:
+    first, second = derived.put_parsed(blobs, "v1", PARSED), derived.put_parsed(blobs, "v2", PARSED)
+    assert first != second
+    blobs.delete(first)
+    assert derived.get_parsed(blobs, second) == PARSED
+
+
+def test_a_repeated_step_gives_the_same_key(blobs: LocalBlobStore) -> None:
+    assert derived.put_parsed(blobs, "v1", PARSED) == derived.put_parsed(blobs, "v1", PARSED)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_vectors_come_back_row_by_row(blobs: LocalBlobStore, count: int) -> None:
+    vectors = np.random.default_rng(1).standard_normal((count, 384)).astype(np.float32)
+    found = derived.get_vectors(blobs, derived.put_vectors(blobs, "job", vectors))
+    assert found.dtype == np.float16
+    assert np.array_equal(found, vectors.astype(np.float16))
+
+
+def test_a_map_alone_has_no_text() -> None:
+    assert derived.without_text(PARSED).text == ""
+
+
+def test_chunks_come_back_in_order(blobs: LocalBlobStore) -> None:
+    chunks = [
+        Chunk(ordinal=at, char_start=at * 5, char_end=at * 5 + 5, token_ids=[at, at + 1], section_header="A > B")
+        for at in range(3)
+    ]
+    assert derived.get_chunks(blobs, derived.put_chunks(blobs, "job", chunks)) == chunks

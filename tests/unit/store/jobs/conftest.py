@@ -1,0 +1,85 @@
+"""Engines on a record and a job store of their own."""
+
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumikb.store.jobs import repository
+from lumikb.store.jobs.dispatcher import Dispatcher
+from lumikb.store.jobs.engine import JobEngine
+from lumikb.store.jobs.models import Job, JobHandler, Steps
+from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
+from lumikb.store.record.migrate import migrate
+
+TYPE = "test.work"
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+class Handler:
+    """A job handler made of functions, which notes what it was told."""
+
+    def __init__(self, *steps: Callable[[Job], Any]) -> None:
+        self.steps = steps
+        self.failures: list[tuple[str, str, str]] = []
+        self.results: list[list[Any]] = []
+
+    def run(self, job: Job, steps: Steps) -> None:
+        self.results.append([steps.run(f"step-{at}", step, job) for at, step in enumerate(self.steps)])
+
+    def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
+        self.failures.append((job.id, code, message))
+
+
+class Workshop:
+    """A record with jobs, and the engines that work on them one after the other."""
+
+    def __init__(self, record: Record, store_url: str) -> None:
+        self.record = record
+        self.store_url = store_url
+        self.engine: JobEngine | None = None
+
+    def open(self, handler: JobHandler, *, attempts_max: int = 3, concurrency: int = 2) -> JobEngine:
+        assert self.engine is None
+        handlers = {TYPE: handler}
+        self.engine = JobEngine(
+            self.record, self.store_url, handlers, concurrency=concurrency, attempts_max=attempts_max
+        )
+        self.engine.open()
+        return self.engine
+
+    def close(self, drain_seconds: int = 5) -> None:
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            engine.close(drain_seconds)
+
+    def dispatcher(self, *, alone: bool = True) -> Dispatcher:
+        assert self.engine is not None
+        return Dispatcher(self.record, self.engine, alone=alone)
+
+    def create(self, **values: Any) -> str:
+        return self.record.write(lambda unit: repository.create_job(unit, TYPE, created_by=NOBODY, **values))
+
+    def job(self, job_id: str) -> Job:
+        return self.record.read(lambda connection: repository.get_job(connection, job_id))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Generator[Workshop]:
+    record = Record(sqlite_url(tmp_path / "record.sqlite3"), readers=2)
+    record.open()
+    migrate(record)
+    made = Workshop(record, sqlite_url(tmp_path / "jobs.sqlite3"))
+    yield made
+    made.close(0)
+    record.close()
+
+
+@pytest.fixture
+def gate() -> Generator[threading.Event]:
+    """What a step may wait for; opened at the end, so that no thread is left behind."""
+    event = threading.Event()
+    yield event
+    event.set()

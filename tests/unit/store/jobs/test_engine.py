@@ -1,0 +1,257 @@
+"""The engine and the dispatcher, on a real DBOS: retries, failures, and work that outlives its process."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from support.server import poll
+
+from lumikb.compute.parse.errors import EncryptedError
+from lumikb.kit.errors import UnavailableError
+from lumikb.store.jobs import engine as engine_module
+from lumikb.store.jobs import repository
+from lumikb.store.jobs.errors import JobCancelledError
+from lumikb.store.jobs.models import Job, JobStatus
+from lumikb.store.record.tables.work import jobs
+
+from .conftest import Handler, Workshop
+
+# DBOS keeps its registry in the process: one engine at a time.
+pytestmark = pytest.mark.xdist_group("dbos")
+
+ENDED = {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.PARKED}
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STEP_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(engine_module, "QUEUE_POLL_SECONDS", 0.05)
+
+
+def ended(workshop: Workshop, job_id: str) -> Job:
+    def look() -> Job | None:
+        job = workshop.job(job_id)
+        return job if job.status in ENDED else None
+
+    return poll(look, "the job's end", 30)
+
+
+def done(_: Job) -> str:
+    return "done"
+
+
+class Flaky:
+    """A step that fails so many times."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error = error
+        self.times = times
+        self.calls = 0
+
+    def __call__(self, _: Job) -> str:
+        self.calls += 1
+        if self.calls <= self.times:
+            raise self.error
+        return "recovered"
+
+
+def unavailable() -> UnavailableError:
+    return UnavailableError("The store does not answer.", code="STORE_DOWN", service="store")
+
+
+def test_a_job_runs_its_steps_in_order_and_completes(workshop: Workshop) -> None:
+    handler = Handler(lambda job: f"first of {job.type}", done)
+    workshop.open(handler)
+    job_id = workshop.create(payload={"a": 1})
+    assert workshop.dispatcher().dispatch() == 1
+    job = ended(workshop, job_id)
+    assert (job.status, job.progress, job.attempts, job.error_code) == (JobStatus.COMPLETED, 100.0, 1, None)
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert handler.results == [["first of test.work", "done"]]
+
+
+def test_dispatching_twice_is_dispatching_once(workshop: Workshop, gate: threading.Event) -> None:
+    handler = Handler(lambda job: gate.wait(30))
+    workshop.open(handler)
+    job_id = workshop.create()
+    dispatcher = workshop.dispatcher()
+    assert (dispatcher.dispatch(), dispatcher.dispatch()) == (1, 0)
+    assert workshop.engine is not None
+    workshop.engine.enqueue(workshop.job(job_id))  # as after a crash between handing over and noting it
+    gate.set()
+    assert ended(workshop, job_id).attempts == 1
+    workshop.engine.enqueue(workshop.job(job_id))
+    follower = workshop.create()
+    dispatcher.dispatch()
+    ended(workshop, follower)
+    assert len(handler.results) == 2
+
+
+def test_a_dependency_that_comes_back_costs_a_retry_of_the_step_alone(workshop: Workshop) -> None:
+    before, flaky = Flaky(unavailable(), 0), Flaky(unavailable(), 2)
+    handler = Handler(before, flaky, done)
+    workshop.open(handler, attempts_max=3)
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.attempts) == (JobStatus.COMPLETED, 1)
+    assert (before.calls, flaky.calls) == (1, 3)
+    assert handler.results == [["recovered", "recovered", "done"]]
+
+
+def test_a_dependency_that_stays_away_fails_the_job_by_its_own_name(workshop: Workshop) -> None:
+    flaky = Flaky(unavailable(), 99)
+    handler = Handler(flaky)
+    workshop.open(handler, attempts_max=3)
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.error_code, job.error_message) == (
+        JobStatus.FAILED,
+        "STORE_DOWN",
+        "The store does not answer.",
+    )
+    assert flaky.calls == 3
+    assert handler.failures == [(job_id, "STORE_DOWN", "The store does not answer.")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(EncryptedError("It asks for a password."), "ENCRYPTED"), (RuntimeError("a secret inside"), "INTERNAL_ERROR")],
+)
+def test_another_error_fails_the_job_at_once(workshop: Workshop, error: Exception, code: str) -> None:
+    flaky = Flaky(error, 99)
+    handler = Handler(flaky, done)
+    workshop.open(handler)
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.error_code, job.attempts, flaky.calls) == (JobStatus.FAILED, code, 1, 1)
+    assert "secret" not in (job.error_message or "")
+    assert [failure[1] for failure in handler.failures] == [code]
+    assert handler.results == []
+
+
+def test_a_job_whose_object_is_gone_is_cancelled_and_no_failure(workshop: Workshop) -> None:
+    handler = Handler(Flaky(JobCancelledError("The document was deleted."), 99))
+    workshop.open(handler)
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    assert ended(workshop, job_id).status is JobStatus.CANCELLED
+    assert handler.failures == []
+
+
+def test_a_job_that_was_cancelled_before_its_turn_is_never_run(workshop: Workshop) -> None:
+    handler = Handler(done)
+    workshop.open(handler)
+    document_id = "00000000-0000-7000-8000-0000000000d0"
+    job_id = workshop.create(document_id=document_id)
+    job = workshop.job(job_id)
+    workshop.record.write(lambda unit: repository.cancel_document_jobs(unit, document_id))
+    assert workshop.dispatcher().dispatch() == 0
+    assert workshop.engine is not None
+    workshop.engine.enqueue(job)  # as when it was cancelled just after it was handed over
+    follower = workshop.create()
+    workshop.dispatcher().dispatch()
+    ended(workshop, follower)
+    assert workshop.job(job_id).status is JobStatus.CANCELLED
+    assert len(handler.results) == 1
+
+
+def test_a_job_that_was_begun_too_often_is_parked(workshop: Workshop) -> None:
+    """As when it kills its process each time."""
+    handler = Handler(done)
+    workshop.open(handler, attempts_max=2)
+    job_id = workshop.create()
+    workshop.record.write(
+        lambda unit: unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(attempts=2))
+    )
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.error_code) == (JobStatus.PARKED, "GAVE_UP")
+    assert handler.results == []
+    assert [failure[1] for failure in handler.failures] == ["GAVE_UP"]
+
+
+def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Event) -> None:
+    order: list[str] = []
+
+    def note(job: Job) -> None:
+        gate.wait(30)
+        order.append(job.id)
+
+    workshop.open(Handler(note), concurrency=1)
+    dispatcher = workshop.dispatcher()
+    first = workshop.create()
+    dispatcher.dispatch()
+    poll(lambda: workshop.job(first).status is JobStatus.PROCESSING, "the first job's start", 30)
+    late, soon = workshop.create(priority=100), workshop.create(priority=1)
+    dispatcher.dispatch()
+    gate.set()
+    assert ended(workshop, late).status is JobStatus.COMPLETED
+    assert order == [first, soon, late]
+
+
+def test_work_of_a_shutdown_goes_on_where_it_was_and_counts_once(workshop: Workshop, gate: threading.Event) -> None:
+    began = threading.Event()
+    before = Flaky(unavailable(), 0)
+
+    def wait(_: Job) -> str:
+        began.set()
+        gate.wait(30)
+        raise RuntimeError("the connection went away")  # as everything does while the process ends
+
+    workshop.open(Handler(before, wait))
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    assert began.wait(30)
+    assert workshop.engine is not None
+    workshop.engine.closing.set()
+    gate.set()
+    workshop.close(5)
+    assert workshop.job(job_id).status is JobStatus.PROCESSING
+
+    handler = Handler(before, done)
+    workshop.open(handler)
+    dispatcher = workshop.dispatcher(alone=True)
+    dispatcher.open()
+    try:
+        job = ended(workshop, job_id)
+    finally:
+        dispatcher.close()
+    assert (job.status, job.attempts) == (JobStatus.COMPLETED, 1)
+    assert before.calls == 1  # its result was replayed
+    assert handler.failures == []
+
+
+def test_work_of_a_dead_process_is_taken_over_once_it_has_been_silent(
+    workshop: Workshop, gate: threading.Event
+) -> None:
+    began = threading.Event()
+
+    def wait(_: Job) -> str:
+        began.set()
+        gate.wait(30)
+        raise RuntimeError
+
+    dead = workshop.open(Handler(wait))
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    assert began.wait(30)
+    workshop.record.write(lambda unit: repository.beat(unit, dead.executor_id))
+    dead.closing.set()
+    gate.set()
+    workshop.close(5)
+
+    handler = Handler(done)
+    living = workshop.open(handler)
+    dispatcher = workshop.dispatcher(alone=False)
+    assert living.pending() == {job_id: dead.executor_id}
+    dispatcher.take_over()
+    assert living.pending() == {job_id: dead.executor_id}  # its heartbeat is young: it may be alive
+    workshop.record.write(lambda unit: repository.forget_executors(unit, timedelta()))
+    dispatcher.take_over()
+    assert ended(workshop, job_id).status is JobStatus.COMPLETED
+    assert len(handler.results) == 1
