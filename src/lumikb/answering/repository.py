@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from lumikb.answering.models import Answer, Conversation, Message
 from lumikb.kit import clock
@@ -35,9 +35,15 @@ def find_conversation(connection: Connection, user_id: str, conversation_id: str
     return None if row is None else Conversation(**as_dict(row))
 
 
-def list_conversations(connection: Connection, user_id: str, page: PageRequest) -> Page[Conversation]:
-    """The user's conversations, the one used last first."""
-    owned = (conversations.c.user_id == user_id, _ALIVE)
+def list_conversations(
+    connection: Connection, user_id: str, page: PageRequest, *, within: frozenset[str] | None = None
+) -> Page[Conversation]:
+    """The user's conversations, the one used last first; those limited to knowledge bases `within`, unless None."""
+    owned: list[ColumnElement[bool]] = [conversations.c.user_id == user_id, _ALIVE]
+    if within is not None:
+        limited = connection.execute(select(conversations.c.id, conversations.c.kb_ids).where(*owned))
+        inside = [row.id for row in limited if row.kb_ids is not None and within.issuperset(row.kb_ids)]
+        owned.append(conversations.c.id.in_(inside))
     total = connection.execute(select(func.count()).select_from(conversations).where(*owned)).scalar_one()
     rows = connection.execute(
         select(*_COLUMNS)

@@ -75,20 +75,24 @@ class AnswerService:
 
 
 class ConversationService:
-    """Conversations belong to one user; nobody else, of whatever level, reads them."""
+    """Conversations belong to one user; nobody else, of whatever level, reads them.
+
+    A key that is limited to knowledge bases reads those conversations only that were limited to them, too.
+    """
 
     def create(self, unit: UnitOfWork, actor: Actor, title: str, kb_ids: list[str] | None) -> Conversation:
         """A new, empty conversation."""
+        kb_ids = _within(actor, kb_ids)
         return repository.create_conversation(unit, new_id(), actor.user_id, _checked_title(title), kb_ids)
 
     def list_conversations(self, connection: Connection, actor: Actor, page: PageRequest) -> Page[Conversation]:
         """One's own, the one used last first."""
-        return repository.list_conversations(connection, actor.user_id, page)
+        return repository.list_conversations(connection, actor.user_id, page, within=actor.kb_ids)
 
     def get(self, connection: Connection, actor: Actor, conversation_id: str) -> Conversation:
         """One of one's own; raises `ConversationNotFoundError`."""
         conversation = repository.find_conversation(connection, actor.user_id, conversation_id)
-        if conversation is None:
+        if conversation is None or not _is_within(conversation.kb_ids, actor.kb_ids):
             raise ConversationNotFoundError("There is no such conversation.")
         return conversation
 
@@ -119,8 +123,17 @@ class ConversationService:
         """Store a whole turn, in a new conversation if there is none with this id yet; gives the answer's id."""
         if repository.find_conversation(unit.connection, actor.user_id, conversation_id) is None:
             title = " ".join(question.split())[:TITLE_CHARS_FROM_QUESTION]
-            repository.create_conversation(unit, conversation_id, actor.user_id, title, kb_ids)
+            repository.create_conversation(unit, conversation_id, actor.user_id, title, _within(actor, kb_ids))
         return repository.append_turn(unit, conversation_id, question, answer)
+
+
+def _within(actor: Actor, kb_ids: list[str] | None) -> list[str] | None:
+    """The knowledge bases of a conversation: those that were named, or else all that the actor's key is limited to."""
+    return sorted(actor.kb_ids) if kb_ids is None and actor.kb_ids is not None else kb_ids
+
+
+def _is_within(kb_ids: list[str] | None, limit: frozenset[str] | None) -> bool:
+    return limit is None or (kb_ids is not None and limit.issuperset(kb_ids))
 
 
 def _checked_title(title: str) -> str:

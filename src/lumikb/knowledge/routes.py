@@ -20,7 +20,7 @@ ActorRequest = Request[Actor, None, State]
 Purge = Annotated[bool, Parameter(description="Erase the documents too, instead of keeping them archived.")]
 
 
-@get("/knowledge-bases", opt=requires(Permission.KB_READ), summary="List knowledge bases")
+@get(["/knowledge-bases", "/collections"], opt=requires(Permission.KB_READ), summary="List knowledge bases")
 async def list_kbs(
     request: ActorRequest,
     bases: NamedDependency[KnowledgeBaseService],
@@ -34,7 +34,11 @@ async def list_kbs(
     return page_body(found, kb_body)
 
 
-@post("/knowledge-bases", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base")
+@post(
+    ["/knowledge-bases", "/collections"],
+    opt=requires(Permission.KB_CREATE, creates=True),
+    summary="Create a knowledge base",
+)
 async def create_kb(
     request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], data: KbCreate
 ) -> KbBody:
@@ -83,28 +87,6 @@ async def get_kb_stats(
 ) -> KbStatsBody:
     """Documents by status, chunks, vectors and bytes."""
     return kb_stats_body(await record.read_async(lambda connection: bases.stats(connection, request.user, kb_id)))
-
-
-@get("/collections", opt=requires(Permission.KB_READ), summary="List knowledge bases (by name)")
-async def list_collections(
-    request: ActorRequest,
-    bases: NamedDependency[KnowledgeBaseService],
-    record: NamedDependency[Record],
-    page: int = 1,
-    limit: int = LIMIT_DEFAULT,
-) -> PageBody[KbBody]:
-    """The same list as `/knowledge-bases`."""
-    wanted = PageRequest(page, limit)
-    found = await record.read_async(lambda connection: bases.list_kbs(connection, request.user, wanted))
-    return page_body(found, kb_body)
-
-
-@post("/collections", opt=requires(Permission.KB_CREATE, creates=True), summary="Create a knowledge base (by name)")
-async def create_collection(
-    request: ActorRequest, bases: NamedDependency[KnowledgeBaseService], record: NamedDependency[Record], data: KbCreate
-) -> KbBody:
-    """The same as `POST /knowledge-bases`."""
-    return kb_body(await record.write_async(lambda unit: bases.create(unit, request.user, data.name, data.description)))
 
 
 @get("/collections/{name:str}", opt=requires(Permission.KB_READ), summary="Read a knowledge base by name")
@@ -172,8 +154,6 @@ kb_router = Router(
         update_kb,
         delete_kb,
         get_kb_stats,
-        list_collections,
-        create_collection,
         get_collection,
         update_collection,
         delete_collection,

@@ -116,9 +116,17 @@ async def list_jobs(
 ) -> PageBody[JobBody]:
     """One's own jobs, newest first; operators see everybody's."""
     asked = PageRequest(page, limit)
-    owner = _owner(request.user)
+    actor = request.user
     found = await record.read_async(
-        lambda read: repository.list_jobs(read, asked, job_type=type, status=status, kb_id=kb_id, created_by=owner)
+        lambda read: repository.list_jobs(
+            read,
+            asked,
+            job_type=type,
+            status=status,
+            kb_id=kb_id,
+            created_by=_owner(actor),
+            kb_ids=actor.kb_ids,
+        )
     )
     return page_body(found, job_body)
 
@@ -127,8 +135,8 @@ async def list_jobs(
 async def get_job(request: ActorRequest, record: NamedDependency[Record], job_id: str) -> JobBody:
     """One job with its progress, attempts and error."""
     job = await record.read_async(lambda connection: repository.get_job(connection, job_id))
-    owner = _owner(request.user)
-    if owner is not None and job.created_by != owner:
+    owner, kb_ids = _owner(request.user), request.user.kb_ids
+    if (owner is not None and job.created_by != owner) or (kb_ids is not None and job.kb_id not in kb_ids):
         raise JobNotFoundError("There is no such job.")
     return job_body(job)
 
@@ -187,4 +195,4 @@ def job_body(job: Job) -> JobBody:
 
 def _owner(actor: Actor) -> str | None:
     """Whose jobs the actor sees: None for everybody's."""
-    return None if actor.level >= Level.OPERATOR and actor.kb_ids is None else actor.user_id
+    return None if actor.level >= Level.OPERATOR else actor.user_id

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from lumikb.http.sse import ServerSentEvent
+from lumikb.identity.models import Actor
 from lumikb.kit import clock
 
 TERMINAL = frozenset({"done", "error"})
@@ -28,9 +29,10 @@ class Run:
     is emitted after it is dropped.
     """
 
-    def __init__(self, run_id: str, user_id: str, kind: str, conversation_id: str | None) -> None:
+    def __init__(self, run_id: str, actor: Actor, kind: str, conversation_id: str | None) -> None:
         self.id = run_id
-        self.user_id = user_id
+        self.user_id = actor.user_id
+        self._kb_ids = actor.kb_ids
         self.kind = kind
         self.conversation_id = conversation_id
         self.created_at: datetime = clock.now()
@@ -43,6 +45,10 @@ class Run:
     def ended(self) -> bool:
         """Whether the terminal event has been emitted."""
         return bool(self.events) and self.events[-1].name in TERMINAL
+
+    def is_open_to(self, actor: Actor) -> bool:
+        """Whether the actor is its owner, by a key that is limited like the one that began it."""
+        return actor.user_id == self.user_id and actor.kb_ids == self._kb_ids
 
     def emit(self, name: str, data: dict[str, Any]) -> None:
         """Add an event; `type` repeats its name unless the data says otherwise."""

@@ -41,7 +41,7 @@ class RunService:
         self, actor: Actor, kind: str, produce: Produce, *, conversation_id: str | None = None, keep: bool = True
     ) -> Run:
         """Start a run on the server; `produce` emits its events. A run that is not `keep` lives in memory only."""
-        run = Run(new_id(), actor.user_id, kind, conversation_id)
+        run = Run(new_id(), actor, kind, conversation_id)
         self._runs[run.id] = run
         while len(self._runs) > RUNS_IN_MEMORY and next(iter(self._runs.values())).ended:
             self._runs.popitem(last=False)
@@ -52,19 +52,20 @@ class RunService:
     async def events(self, actor: Actor, run_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
         """The events after `after`; raises `RunNotFoundError`."""
         run = self._runs.get(run_id)
-        if run is not None and run.user_id == actor.user_id:
+        if run is not None and run.is_open_to(actor):
             return run.follow(after)
         kept = await self._record.read_async(
             lambda connection: repository.find_events(connection, actor.user_id, run_id, after)
         )
-        if kept is None:
+        # What the record keeps does not tell which key began it.
+        if kept is None or actor.kb_ids is not None:
             raise RunNotFoundError("There is no such run.")
         return _replay(kept)
 
     def cancel(self, actor: Actor, run_id: str) -> None:
         """Stop a run of the actor's; one that has ended stays as it is."""
         run = self._runs.get(run_id)
-        if run is None or run.user_id != actor.user_id:
+        if run is None or not run.is_open_to(actor):
             raise RunNotFoundError("There is no such run.")
         if run.task is not None:
             run.task.cancel()

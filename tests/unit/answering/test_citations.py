@@ -8,6 +8,7 @@ import pytest
 from lumikb.answering.citations import ABSTENTION, Place, compose, still_verbatim
 from lumikb.answering.extraction import Sentence, Support, candidate_sentences
 from lumikb.answering.narration import tell_in_chunks, tell_in_tokens
+from lumikb.identity.models import Actor, Level
 from lumikb.retrieval.models import Hit
 from lumikb.runs.models import Run
 
@@ -96,7 +97,7 @@ def test_a_passage_that_is_gone_or_forbidden_is_dropped(hit: MakeHit) -> None:
 
 
 def told(tell: Callable[[Run], None]) -> Run:
-    run = Run("run", "user", "chat", "conversation")
+    run = Run("run", Actor("user", "user@example.org", Level.USER, False), "chat", "conversation")
     tell(run)
     return run
 

@@ -1,6 +1,6 @@
 """The jobs table: jobs are created in the request's transaction, and followed from then on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -97,10 +97,13 @@ def list_jobs(
     status: str | None = None,
     kb_id: str | None = None,
     created_by: str | None = None,
+    kb_ids: Collection[str] | None = None,
 ) -> Page[Job]:
-    """Jobs, newest first; `created_by` None means everybody's."""
+    """Jobs, newest first; `created_by` None means everybody's, `kb_ids` None those of any knowledge base or none."""
     wanted = {jobs.c.type: job_type, jobs.c.status: status, jobs.c.kb_id: kb_id, jobs.c.created_by: created_by}
     conditions: list[ColumnElement[bool]] = [column == value for column, value in wanted.items() if value is not None]
+    if kb_ids is not None:
+        conditions.append(jobs.c.kb_id.in_(kb_ids))
     total = connection.execute(select(func.count()).select_from(jobs).where(*conditions)).scalar_one()
     rows = connection.execute(
         select(*_COLUMNS).where(*conditions).order_by(jobs.c.id.desc()).limit(page.limit).offset(page.offset)

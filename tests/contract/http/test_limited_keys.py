@@ -1,0 +1,56 @@
+"""A key that is limited to knowledge bases sees nothing of the others, by whatever route."""
+
+from collections.abc import Generator
+
+import pytest
+from support.server import LumiClient
+
+from lumikb.kit.ids import new_id
+
+
+@pytest.fixture
+def two_kbs(api: LumiClient) -> tuple[str, str]:
+    return api.create_kb(f"mine {new_id()}"), api.create_kb(f"other {new_id()}")
+
+
+@pytest.fixture
+def limited(api: LumiClient, two_kbs: tuple[str, str]) -> Generator[LumiClient]:
+    key = api.create_api_key("read", "write", kb_ids=[two_kbs[0]])
+    with LumiClient(str(api.base_url).removesuffix("/api/v1/"), key) as client:
+        yield client
+
+
+def test_jobs_of_other_knowledge_bases_are_hidden(
+    api: LumiClient, limited: LumiClient, two_kbs: tuple[str, str]
+) -> None:
+    mine = api.upload_ready(two_kbs[0], "mine.md", b"# Mine\n\nThe mill belongs to me.\n")
+    other = api.upload_ready(two_kbs[1], "other.md", b"# Other\n\nThe barn belongs to somebody else.\n")
+    listed = {job["id"] for job in limited.get("/jobs", params={"limit": 100}).json()["data"]}
+    assert mine["job_id"] in listed
+    assert other["job_id"] not in listed
+    assert limited.get(f"/jobs/{other['job_id']}").status_code == 404
+    assert limited.get(f"/jobs/{mine['job_id']}").status_code == 200
+
+
+def test_conversations_about_other_knowledge_bases_are_hidden(
+    api: LumiClient, limited: LumiClient, two_kbs: tuple[str, str]
+) -> None:
+    api.upload_ready(two_kbs[0], "mine.md", b"# Mine\n\nThe mill belongs to me.\n")
+    secret = api.ask("Who owns the barn?")["conversation_id"]
+    named = api.ask("Who owns the mill?", kb_ids=[two_kbs[0]])["conversation_id"]
+    own = limited.ask("Who owns the mill?")["conversation_id"]
+    listed = {item["id"] for item in limited.get("/conversations", params={"limit": 100}).json()["data"]}
+    assert {named, own} <= listed
+    assert secret not in listed
+    assert limited.get(f"/conversations/{secret}").status_code == 404
+    assert limited.get(f"/conversations/{own}").status_code == 200
+    assert limited.post("/chat", json={"message": "x", "conversation_id": secret}).status_code == 404
+
+
+def test_a_run_of_a_wider_key_is_hidden(api: LumiClient, limited: LumiClient) -> None:
+    with api.stream("POST", "/query", json={"query": "Who owns the barn?"}) as response:
+        run_id = response.headers["x-run-id"]
+        response.read()
+    assert api.get(f"/runs/{run_id}/events").status_code == 200
+    assert limited.get(f"/runs/{run_id}/events").status_code == 404
+    assert limited.post(f"/runs/{run_id}/cancel").status_code == 404
