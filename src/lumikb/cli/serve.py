@@ -11,6 +11,7 @@ import uvicorn
 
 from lumikb.cli.data_dir import DataDir
 from lumikb.kit.errors import LumiError
+from lumikb.kit.memory import share_heaps
 from lumikb.kit.telemetry import set_up_logging
 from lumikb.settings import LoadedSettings, Settings
 from lumikb.wiring import Platform
@@ -27,6 +28,7 @@ class AddressUnusableError(LumiError):
 def serve(loaded: LoadedSettings) -> None:
     """Serve until SIGINT or SIGTERM. Prints where to go once the server answers."""
     settings = loaded.settings
+    share_heaps()
     set_up_logging(settings.log_format, settings.log_level)
     data_dir = DataDir(settings.data_dir)
     data_dir.acquire()

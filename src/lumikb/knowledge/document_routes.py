@@ -17,7 +17,7 @@ from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.http.ranges import byte_range
 from lumikb.http.routes import is_head
-from lumikb.kit.errors import InvalidInputError, MalformedRequestError
+from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.models import Chunk, Document, DocumentFilter, NewDocument
@@ -115,18 +115,19 @@ async def upload_document(
     blob: StoredBlob | None = None
     filename = ""
     fields: dict[str, str] = {}
-    async for part in multipart_parts(request.headers.get("content-type", ""), request.stream()):
-        if part.name == "file" and blob is None:
-            filename = part.filename or ""
-            blob = await documents.store(request.user, kb_id, part.content)
-        else:
-            fields[part.name] = await part.text()
-    if blob is None:
-        raise MissingFileError("Send the file in a part called file.")
     try:
+        async for part in multipart_parts(request.headers.get("content-type", ""), request.stream()):
+            if part.name == "file" and blob is None:
+                filename = part.filename or ""
+                blob = await documents.store(request.user, kb_id, part.content)
+            else:
+                fields[part.name] = await part.text()
+        if blob is None:
+            raise MissingFileError("Send the file in a part called file.")
         new = _new_document(filename, fields)
-    except InvalidInputError:
-        await documents.discard(blob)
+    except LumiError:  # whatever follows the file may be wrong as well
+        if blob is not None:
+            await documents.discard(blob)
         raise
     accepted = await documents.accept(request.user, kb_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)

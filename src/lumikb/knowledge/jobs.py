@@ -11,6 +11,7 @@ from lumikb.compute.chunk.chunker import chunk_text
 from lumikb.compute.chunk.models import Chunk, ChunkParams
 from lumikb.compute.embed.load import Models
 from lumikb.kit.ids import new_id
+from lumikb.kit.memory import return_freed_memory
 from lumikb.knowledge import derived, repository
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
 from lumikb.store.blobs.port import BlobStore
@@ -63,6 +64,7 @@ class IngestHandler:
             if not self._stopping():  # an interrupted job goes on from here later
                 for key in temporary:
                     self._blobs.delete(key)
+            return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
 
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
         """See `JobHandler.fail`: a document that was readable before stays so."""

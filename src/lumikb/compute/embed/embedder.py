@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lumikb.compute.embed.errors import TextTooLongError
 from lumikb.compute.embed.graph import DIMENSIONS, TOKENS_MAX
-from lumikb.compute.embed.memory import return_freed_memory
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.kit.memory import return_freed_memory
 
 Tier = Literal["fp32", "bf16"]
 
