@@ -34,7 +34,7 @@ SAME_COSINE = 0.85
 
 
 _STATEMENT_END = re.compile(r"[.!;:。！…][\"'”’)\]]*$")
-_LEADERS = re.compile(r"\.{4,}|(\. ){4,}")
+_LEADERS = re.compile(r"\.{4,}|(\. ){3,}|^\W+$")
 
 
 @dataclass(frozen=True)

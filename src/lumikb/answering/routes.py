@@ -48,10 +48,12 @@ async def search_stream(
     if not text or not text.strip():
         raise MissingQueryError("Say what to look for: ?query=…")
     wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score)
-    if not wants_stream(request, default=True):
-        return Response(await run_search(retrieval, request.user, wanted))
+    streamed = wants_stream(request, default=True)
     if is_head():
-        return Response(None, headers={"Content-Type": CONTENT_TYPE})
+        return Response(None, headers={"Content-Type": CONTENT_TYPE if streamed else "application/json"})
+    if not streamed:
+        return Response(await run_search(retrieval, request.user, wanted))
+    await retrieval.check(request.user, wanted)
 
     async def produce(run: Run) -> None:
         body = await run_search(retrieval, request.user, wanted)
@@ -80,6 +82,8 @@ async def search(
     wanted = search_request(data)
     if not wants_stream(request, default=stream):
         return Response(_search_body(wanted, await answers.answer(request.user, wanted, Permission.KB_READ)))
+
+    await answers.check(request.user, wanted, Permission.KB_READ)
 
     async def produce(run: Run) -> None:
         begun = time.perf_counter()
@@ -110,7 +114,7 @@ async def chat(
     if wants_stream(request, default):
         return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=False)
     wanted = _question(data)
-    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
     turn = await turns.take(request.user, wanted, conversation_id)
     return Response(
         AnswerBody(**answer_fields(turn.answer, turn.hits), conversation_id=conversation_id, message_id=turn.message_id)
@@ -139,7 +143,7 @@ async def chat_stream(
 ) -> Response[AnswerBody | None]:
     """The same run told as `status`, `token`, `citation`, `claim`, then `done`."""
     wanted = _question(data)
-    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
 
     async def produce(run: Run) -> None:
         run.emit("status", {"message": "Searching"})
@@ -161,7 +165,7 @@ async def _stream_chunks(
     cancel_on_disconnect: bool,
 ) -> Response[AnswerBody | None]:
     wanted = _question(data)
-    conversation_id = await turns.conversation_id(request.user, data.conversation_id)
+    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
 
     async def produce(run: Run) -> None:
         turn = await turns.take(request.user, wanted, conversation_id)

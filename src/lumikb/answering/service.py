@@ -48,6 +48,10 @@ class AnswerService:
 
         self._map_of = lru_cache(MAPS_CACHED)(read_map)
 
+    async def check(self, actor: Actor, request: SearchRequest, permission: Permission) -> None:
+        """Raise what `answer` would for knowledge bases the actor may not use: before a stream has begun."""
+        await self._retrieval.check(actor, request, permission)
+
     async def answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
         """Search, then answer by extraction; abstains when nothing supports an answer."""
         return await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))

@@ -28,8 +28,12 @@ class Turns:
         self._conversations = conversations
         self._record = record
 
-    async def conversation_id(self, actor: Actor, given: str | None) -> str:
-        """The given conversation, which must be the actor's own, or the id of one that the turn will create."""
+    async def begin(self, actor: Actor, wanted: SearchRequest, given: str | None) -> str:
+        """The conversation of the turn: the given one, which must be the actor's own, or one that it will create.
+
+        Raises for knowledge bases the actor may not use, while an error can still be an answer and not an event.
+        """
+        await self._answers.check(actor, wanted, Permission.KB_GENERATE)
         if given is None:
             return new_id()
         await self._record.read_async(lambda connection: self._conversations.get(connection, actor, given))

@@ -13,6 +13,7 @@ class Permission(StrEnum):
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
+    MANAGE_KEYS = "keys.manage"
     KB_CREATE = "kb.create"
     KB_READ = "kb.read"
     KB_WRITE = "kb.write"

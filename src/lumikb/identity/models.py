@@ -51,6 +51,7 @@ class Actor:
     session_id: str | None = None
     scopes: frozenset[Scope] | None = None
     kb_ids: frozenset[str] | None = None
+    key_expires_at: datetime | None = None
     by_cookie: bool = False
 
 

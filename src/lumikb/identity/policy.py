@@ -15,6 +15,7 @@ from lumikb.store.record.tables.knowledge import knowledge_bases
 
 _SCOPE_FOR = {
     Permission.SIGNED_IN: Scope.READ,
+    Permission.MANAGE_KEYS: Scope.ADMIN,
     Permission.KB_READ: Scope.READ,
     Permission.KB_GENERATE: Scope.READ,
     Permission.KB_WRITE: Scope.WRITE,

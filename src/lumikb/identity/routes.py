@@ -170,7 +170,7 @@ async def list_keys(request: ActorRequest, record: NamedDependency[Record]) -> A
     return ApiKeyList([_key_body(key) for key in keys], len(keys))
 
 
-@post("/api-keys", opt=requires(Permission.SIGNED_IN), summary="Create an API key")
+@post("/api-keys", opt=requires(Permission.MANAGE_KEYS), summary="Create an API key")
 async def create_key(
     request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: ApiKeyForm
 ) -> ApiKeyBody:
@@ -184,7 +184,7 @@ async def create_key(
     return _key_body(key, secret)
 
 
-@delete("/api-keys/{key_id:str}", opt=requires(Permission.SIGNED_IN), summary="Revoke an API key")
+@delete("/api-keys/{key_id:str}", opt=requires(Permission.MANAGE_KEYS), summary="Revoke an API key")
 async def delete_key(
     request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], key_id: str
 ) -> None:

@@ -147,11 +147,15 @@ class IdentityService:
     def create_api_key(
         self, actor: Actor, name: str, scopes: list[Scope], kb_ids: list[str] | None, expires_at: datetime | None
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is shown this once."""
+        """A new key and its secret, which is shown this once. A key makes no key that may more or lives longer."""
         if not scopes:
             raise InvalidInputError("A key needs at least one scope: read, write or admin.", field="scopes")
         if actor.scopes is not None and not actor.scopes >= set(scopes):
             raise InvalidInputError("A key cannot grant more than it has.", field="scopes")
+        if actor.kb_ids is not None:
+            kb_ids = sorted(actor.kb_ids.intersection(actor.kb_ids if kb_ids is None else kb_ids))
+        if actor.key_expires_at is not None:
+            expires_at = min(expires_at or actor.key_expires_at, actor.key_expires_at)
         secret = KEY_PREFIX + new_secret()
 
         def create(unit: UnitOfWork) -> ApiKey:
@@ -162,7 +166,7 @@ class IdentityService:
                 secret[:12],
                 fingerprint(secret),
                 sorted(set(scopes)),
-                sorted(actor.kb_ids) if actor.kb_ids is not None else kb_ids,
+                kb_ids,
                 expires_at,
             )
             append_event(unit, "api_key.created", actor_id=actor.user_id, resource_type="api_key", resource_id=key.id)
@@ -225,6 +229,7 @@ class IdentityService:
             user,
             scopes=frozenset(Scope(scope) for scope in key.scopes),
             kb_ids=None if key.kb_ids is None else frozenset(key.kb_ids),
+            key_expires_at=key.expires_at,
         )
 
     def _sign_in(self, user: User, session_id: str, refresh_token: str) -> SignIn:
@@ -251,6 +256,7 @@ def _actor(
     by_cookie: bool = False,
     scopes: frozenset[Scope] | None = None,
     kb_ids: frozenset[str] | None = None,
+    key_expires_at: datetime | None = None,
 ) -> Actor:
     return Actor(
         user_id=user.id,
@@ -260,6 +266,7 @@ def _actor(
         session_id=session_id,
         scopes=scopes,
         kb_ids=kb_ids,
+        key_expires_at=key_expires_at,
         by_cookie=by_cookie,
     )
 

@@ -67,6 +67,10 @@ class RetrievalService:
         context = copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(work))
 
+    async def check(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> None:
+        """Raise what `search` would for knowledge bases the actor may not use: before a stream has begun."""
+        await self._record.read_async(lambda read: self._bases.chosen(read, actor, request.kb_ids, permission))
+
     def search(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> list[Hit]:
         """The best passages for the query, best first, at most `request.limit`, where the actor has the permission."""
         return self.rank(actor, request, permission)[: request.limit]

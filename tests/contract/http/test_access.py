@@ -359,8 +359,8 @@ def test_a_document_is_not_reached_through_another_knowledge_base(
 
 
 def test_a_key_cannot_make_a_key_that_may_more(key_client: Callable[..., LumiClient], kb_id: str) -> None:
-    client = key_client("read", kb_ids=[kb_id])
-    assert_error(client.post("/api-keys", json={"name": "More", "scopes": ["admin"]}), 422, "VALIDATION_ERROR")
+    client = key_client("read", "admin", kb_ids=[kb_id])
+    assert_error(client.post("/api-keys", json={"name": "More", "scopes": ["write"]}), 422, "VALIDATION_ERROR")
     made = client.post("/api-keys", json={"name": "Same", "scopes": ["read"]})
     assert made.status_code == 201
     assert made.json()["kb_ids"] == [kb_id]

@@ -54,3 +54,30 @@ def test_a_run_of_a_wider_key_is_hidden(api: LumiClient, limited: LumiClient) ->
     assert api.get(f"/runs/{run_id}/events").status_code == 200
     assert limited.get(f"/runs/{run_id}/events").status_code == 404
     assert limited.post(f"/runs/{run_id}/cancel").status_code == 404
+
+
+@pytest.mark.parametrize("scope", ["read", "write"])
+def test_a_key_without_the_admin_scope_manages_no_keys(api: LumiClient, scope: str) -> None:
+    with LumiClient(str(api.base_url).removesuffix("/api/v1/"), api.create_api_key(scope)) as client:
+        assert client.post("/api-keys", json={"name": "more", "scopes": [scope]}).status_code == 403
+        listed = api.get("/api-keys").json()["data"]
+        assert client.delete(f"/api-keys/{listed[0]['id']}").status_code == 403
+
+
+def test_a_key_makes_no_key_that_may_more_or_lives_longer(api: LumiClient, two_kbs: tuple[str, str]) -> None:
+    soon = "2099-01-01T00:00:00Z"
+    form = {"name": "limited", "scopes": ["read", "admin"], "kb_ids": [two_kbs[0]], "expires_at": soon}
+    secret = api.post("/api-keys", json=form).json()["key"]
+    with LumiClient(str(api.base_url).removesuffix("/api/v1/"), secret) as client:
+        assert client.post("/api-keys", json={"name": "wider", "scopes": ["write"]}).status_code == 422
+        child = client.post("/api-keys", json={"name": "child", "scopes": ["read"], "kb_ids": list(two_kbs)})
+        assert child.status_code == 201, child.text
+        assert child.json()["kb_ids"] == [two_kbs[0]]
+        assert child.json()["expires_at"] == soon
+
+
+@pytest.mark.parametrize("path", ["/chat", "/query", "/chat/stream", "/search?stream=true"])
+def test_a_stream_about_an_unknown_knowledge_base_is_a_404_and_no_event(api: LumiClient, path: str) -> None:
+    response = api.post(path, json={"query": "mill", "kb_ids": [new_id()]})
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "KB_NOT_FOUND"

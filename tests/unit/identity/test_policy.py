@@ -85,7 +85,7 @@ def test_a_knowledge_base_is_its_owners_and_the_administrators(
     [
         (Scope.READ, {Permission.SIGNED_IN, Permission.KB_READ, Permission.KB_GENERATE}),
         (Scope.WRITE, {Permission.KB_WRITE, Permission.KB_CREATE}),
-        (Scope.ADMIN, {Permission.KB_ADMIN, Permission.OPERATE}),
+        (Scope.ADMIN, {Permission.KB_ADMIN, Permission.OPERATE, Permission.MANAGE_KEYS}),
     ],
 )
 def test_a_key_may_do_what_its_scope_names_and_no_more(scope: Scope, permissions: set[Permission]) -> None:

@@ -49,6 +49,18 @@ def parse_pdf(data: bytes, text_chars_max: int) -> ParsedText:
         document.close()
 
 
+def _shows_something(document: pypdfium2.PdfDocument) -> bool:
+    """Whether any page draws an image or a path: a PDF that draws nothing is blank, not a scan."""
+    for index in range(len(document)):
+        page = document[index]
+        try:
+            if next(iter(page.get_objects()), None) is not None:
+                return True
+        finally:
+            page.close()
+    return False
+
+
 def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
     builder = TextBuilder(text_chars_max)
     pages: list[str] = []
@@ -59,9 +71,9 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
         builder.start_page(index + 1)
         builder.append(pages[-1])
     blank = sum(not page for page in pages)
-    if blank == len(pages):
+    if blank == len(pages) and _shows_something(document):
         raise NoTextError(
-            "This PDF has no text, only images of its pages, as a scan has. Run it through text recognition (OCR) "
+            "This PDF has no text, only pictures of it, as a scan has. Run it through text recognition (OCR) "
             "and upload the result.",
             page_count=len(pages),
         )
@@ -76,7 +88,7 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
             "created": _iso_date(_about(document, "CreationDate")),
             "modified": _iso_date(_about(document, "ModDate")),
         },
-        warnings=[PAGES_WITHOUT_TEXT] if blank else [],
+        warnings=[PAGES_WITHOUT_TEXT] if 0 < blank < len(pages) else [],
     )
 
 

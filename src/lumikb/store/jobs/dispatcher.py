@@ -56,11 +56,15 @@ class Dispatcher:
     def dispatch(self) -> int:
         """Hand over what is due; gives how many jobs that were."""
         due = self._record.read(lambda connection: repository.undispatched_jobs(connection, BATCH))
-        for job in due:
-            self._engine.enqueue(job)
-        if due:
+        handed_over: list[str] = []
+        try:
+            for job in due:
+                self._engine.enqueue(job)
+                handed_over.append(job.id)
+        finally:
             # A crash before this line hands the same jobs over again, which the engine ignores.
-            self._record.write(lambda unit: repository.mark_dispatched(unit, [job.id for job in due]))
+            if handed_over:
+                self._record.write(lambda unit: repository.mark_dispatched(unit, handed_over))
         return len(due)
 
     def take_over(self) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from fpdf import FPDF
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
@@ -59,10 +60,18 @@ def test_some_pages_without_text_are_a_warning():
     assert parsed.page_at(parsed.text.index("text")) == 2
 
 
-def test_no_page_with_text_is_an_error_that_names_ocr():
+def test_pages_that_only_draw_are_an_error_that_names_ocr():
+    drawn = FPDF()
+    drawn.add_page()
+    drawn.rect(20, 20, 80, 40)
     with pytest.raises(NoTextError) as caught:
-        parse(make_pdf(["", ""]), "a.pdf")
+        parse(bytes(drawn.output()), "a.pdf")
     assert caught.value.stable_code == "OCR_UNAVAILABLE"
+
+
+def test_blank_pages_are_a_text_without_characters_and_a_warning():
+    parsed = parse(make_pdf(["", ""]), "a.pdf")
+    assert (parsed.text, parsed.page_count, parsed.warnings) == ("", 2, ["NO_TEXT"])
 
 
 def test_a_pdf_behind_a_password_is_encrypted():
