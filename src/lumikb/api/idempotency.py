@@ -50,7 +50,7 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         actor = cast(Actor, scope["user"])
-        owner, address = (actor.user_id, key), hashlib.sha256(scope["path"].encode()).hexdigest()
+        owner, address = (actor.user_id, key), _address(actor, scope["path"])
         if owner in self._running:
             raise KeyInUseError("The first request with this Idempotency-Key is still being answered.")
         self._running.add(owner)
@@ -97,6 +97,12 @@ class _Recorder:
                     self.whole = _Kept(self._status, msgspec.json.decode(self._body))
                 return
         await self._send(message)
+
+
+def _address(actor: Actor, path: str) -> str:
+    """The address and what the caller's key is limited to: a narrower key is not given a wider one's answer."""
+    limits = [sorted(actor.scopes or ["all"]), sorted(actor.kb_ids) if actor.kb_ids is not None else None]
+    return hashlib.sha256(msgspec.json.encode([path, *limits])).hexdigest()
 
 
 def _key(scope: Scope) -> str | None:

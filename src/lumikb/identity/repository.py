@@ -93,12 +93,15 @@ def rotate_refresh(unit: UnitOfWork, old_sha256: str, new_sha256: str) -> str | 
         select(sessions.c.id).where(sessions.c.refresh_sha256 == old_sha256, *_live_session()).with_for_update()
     ).scalar()
     if session_id is not None:
-        unit.connection.execute(
-            update(sessions)
-            .where(sessions.c.id == session_id)
-            .values(refresh_sha256=new_sha256, last_active=clock.now())
-        )
+        set_refresh(unit, session_id, new_sha256)
     return session_id
+
+
+def set_refresh(unit: UnitOfWork, session_id: str, new_sha256: str) -> None:
+    """Give a session another refresh token."""
+    unit.connection.execute(
+        update(sessions).where(sessions.c.id == session_id).values(refresh_sha256=new_sha256, last_active=clock.now())
+    )
 
 
 def revoke_session(unit: UnitOfWork, session_id: str) -> None:

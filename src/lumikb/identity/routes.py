@@ -140,10 +140,18 @@ async def login(
 
 @post("/auth/refresh", opt=requires(Permission.PUBLIC), status_code=200, summary="Renew an access token")
 async def refresh(
-    request: AnyRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: RefreshForm
+    request: AnyRequest,
+    identity: NamedDependency[IdentityService],
+    record: NamedDependency[Record],
+    data: RefreshForm | None = None,
 ) -> Response[SignInBody]:
-    """Exchange a refresh token for a new pair; the old one is spent."""
-    return _signed_in(request, await record.in_slow_pool(lambda: identity.refresh(data.refresh_token)))
+    """Exchange a refresh token for a new pair, by which the old one is spent.
+
+    Without a body a live cookie or access token is enough. 401 when the session is over.
+    """
+    if data is not None:
+        return _signed_in(request, await record.in_slow_pool(lambda: identity.refresh(data.refresh_token)))
+    return _signed_in(request, await record.in_slow_pool(lambda: identity.renew(request.user)))
 
 
 @post("/auth/logout", opt=requires(Permission.SIGNED_IN), status_code=204, summary="Sign out")

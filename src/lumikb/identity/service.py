@@ -120,10 +120,20 @@ class IdentityService:
         session_id = self._record.write(
             lambda unit: repository.rotate_refresh(unit, fingerprint(refresh_token), fingerprint(new_refresh))
         )
+        return self._renewed(session_id, new_refresh)
+
+    def renew(self, actor: Actor | None) -> SignIn:
+        """New tokens of the session that the actor is signed in with."""
+        session_id, new_refresh = actor.session_id if actor else None, new_secret()
+        if session_id is not None:
+            self._record.write(lambda unit: repository.set_refresh(unit, session_id, fingerprint(new_refresh)))
+        return self._renewed(session_id, new_refresh)
+
+    def _renewed(self, session_id: str | None, refresh_token: str) -> SignIn:
         user = session_id and self._record.read(lambda read: repository.find_session_user(read, session_id))
         if not session_id or not user:
             raise NotSignedInError("The session is over. Sign in again.")
-        return self._sign_in(user, session_id, new_refresh)
+        return self._sign_in(user, session_id, refresh_token)
 
     def sign_out(self, actor: Actor) -> None:
         """End the actor's session; its tokens stop working at once."""

@@ -364,3 +364,14 @@ def test_a_key_cannot_make_a_key_that_may_more(key_client: Callable[..., LumiCli
     made = client.post("/api-keys", json={"name": "Same", "scopes": ["read"]})
     assert made.status_code == 201
     assert made.json()["kb_ids"] == [kb_id]
+
+
+def test_a_live_access_token_alone_refreshes(target: Target, anonymous: LumiClient) -> None:
+    signed_in = anonymous.post("/auth/login", json={"email": target.email, "password": target.password}).json()
+    headers = {"Authorization": f"Bearer {signed_in['access_token']}"}
+    renewed = anonymous.post("/auth/refresh", headers=headers)
+    assert renewed.status_code == 200, renewed.text
+    assert renewed.json()["user"]["email"] == target.email
+    assert anonymous.post("/auth/refresh", json={"refresh_token": signed_in["refresh_token"]}).status_code == 401
+    anonymous.cookies.clear()
+    assert_error(anonymous.post("/auth/refresh"), 401)
