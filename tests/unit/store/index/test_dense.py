@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -199,16 +198,3 @@ def test_an_engine_with_wrong_numbers_fails_the_canary(make_scan: MakeScan) -> N
         prove(scan, 100, vectors)
     with pytest.raises(IndexEngineError, match="another number"):
         prove(make_scan(DIMENSIONS), 100, vectors)
-
-
-def test_an_error_of_the_vendor_does_not_leak(make_scan: MakeScan, monkeypatch: pytest.MonkeyPatch) -> None:
-    if make_scan is not FaissVectorScan:
-        pytest.skip("NumPy is no vendor engine")
-
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("Error in virtual void faiss::IndexFlatCodes::add")
-
-    scan = make_scan(DIMENSIONS)
-    monkeypatch.setattr(faiss.IndexScalarQuantizer, "add", fail)
-    with pytest.raises(IndexEngineError, match="vector engine"):
-        fill(scan, Model(), [1], seed=0)
