@@ -65,13 +65,18 @@ class LumiClient(httpx.Client):
         return response.json()
 
     def wait_until_ended(self, document_id: str) -> dict[str, Any]:
-        """The document once it is READY or FAILED."""
+        """The document once it is READY or FAILED and its job has ended, which clears away after it."""
 
         def ended() -> dict[str, Any] | None:
             document = self.document(document_id)
             return document if document["status"] in {"READY", "FAILED"} else None
 
-        return poll(ended, f"document {document_id} READY or FAILED")
+        document = poll(ended, f"document {document_id} READY or FAILED")
+        poll(lambda: self._job_ended(document["job_id"]), f"the end of job {document['job_id']}")
+        return document
+
+    def _job_ended(self, job_id: str) -> bool:
+        return self.get(f"/jobs/{job_id}").json()["status"] not in {"queued", "processing"}
 
     def upload_ready(self, kb_id: str, filename: str, data: bytes, **fields: str) -> dict[str, Any]:
         """Upload a file and wait until it is READY."""
