@@ -17,7 +17,8 @@ from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.identity.models import Actor
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
-from lumikb.store.record.engine import Record
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.store.record.engine import Record, UnitOfWork
 
 ActorRequest = Request[Actor, None, State]
 
@@ -40,13 +41,18 @@ async def list_conversations(
 async def create_conversation(
     request: ActorRequest,
     conversations: NamedDependency[ConversationService],
+    bases: NamedDependency[KnowledgeBaseService],
     record: NamedDependency[Record],
     data: ConversationForm,
 ) -> ConversationBody:
-    """An empty conversation; questions name it by `conversation_id`."""
-    return conversation_body(
-        await record.write_async(lambda unit: conversations.create(unit, request.user, data.title, data.kb_ids))
-    )
+    """An empty conversation; questions name it by `conversation_id`, and stay with its `kb_ids` if it has any."""
+
+    def create(unit: UnitOfWork) -> ConversationBody:
+        if data.kb_ids is not None:
+            bases.chosen(unit.connection, request.user, data.kb_ids)
+        return conversation_body(conversations.create(unit, request.user, data.title, data.kb_ids))
+
+    return await record.write_async(create)
 
 
 @get("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Read a conversation")

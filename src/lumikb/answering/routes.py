@@ -114,7 +114,7 @@ async def chat(
     if wants_stream(request, default):
         return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=False)
     wanted = _question(data)
-    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
     turn = await turns.take(request.user, wanted, conversation_id)
     return Response(
         AnswerBody(**answer_fields(turn.answer, turn.hits), conversation_id=conversation_id, message_id=turn.message_id)
@@ -143,7 +143,7 @@ async def chat_stream(
 ) -> Response[AnswerBody | None]:
     """The same run told as `status`, `token`, `citation`, `claim`, then `done`."""
     wanted = _question(data)
-    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
 
     async def produce(run: Run) -> None:
         run.emit("status", {"message": "Searching"})
@@ -165,7 +165,7 @@ async def _stream_chunks(
     cancel_on_disconnect: bool,
 ) -> Response[AnswerBody | None]:
     wanted = _question(data)
-    conversation_id = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
 
     async def produce(run: Run) -> None:
         turn = await turns.take(request.user, wanted, conversation_id)

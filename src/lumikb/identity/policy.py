@@ -57,8 +57,8 @@ def decide(
         return Decision(False, f"no rule for {permission}")
     if actor.scopes is not None and needed not in actor.scopes:
         return Decision(False, f"the key lacks the scope {needed}")
-    if permission is Permission.OPERATE and actor.level < Level.OPERATOR:
-        return Decision(False, "level below operator")
+    if permission is Permission.OPERATE and (actor.level < Level.OPERATOR or actor.kb_ids is not None):
+        return Decision(False, "level below operator, or a key that is limited to knowledge bases")
     if permission is Permission.KB_CREATE and (actor.level < kb_create_level or actor.kb_ids is not None):
         return Decision(False, "may not create knowledge bases")
     if target is not None:

@@ -162,9 +162,9 @@ def find_setup_token(connection: Connection) -> str | None:
     return connection.execute(select(settings.c.value).where(settings.c.key == SETUP_KEY)).scalar()
 
 
-def clear_setup_token(unit: UnitOfWork) -> None:
-    """Spend the one-time token."""
-    unit.connection.execute(delete(settings).where(settings.c.key == SETUP_KEY))
+def clear_setup_token(unit: UnitOfWork) -> bool:
+    """Spend the one-time token; whether there was one."""
+    return unit.connection.execute(delete(settings).where(settings.c.key == SETUP_KEY)).rowcount > 0
 
 
 def _live_session() -> tuple[Any, Any]:

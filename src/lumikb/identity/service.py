@@ -76,10 +76,10 @@ class IdentityService:
             raise SetupDoneError("LumiKB is set up already. Sign in instead.")
         if not hmac.compare_digest(expected, fingerprint(token)):
             raise BadSetupTokenError("This link is not valid. Use the newest one that the server printed.")
-        self._create_admin(email, password)
+        self._create_admin(email, password, by_link=True)
         return self.sign_in(email, password)
 
-    def _create_admin(self, email: str, password: str) -> None:
+    def _create_admin(self, email: str, password: str, *, by_link: bool = False) -> None:
         if not _EMAIL.fullmatch(email):
             raise InvalidInputError("This is not an e-mail address.", field="email")
         hashed = hash_password(password)
@@ -87,7 +87,9 @@ class IdentityService:
         def create(unit: UnitOfWork) -> None:
             if repository.find_user_by_email(unit.connection, email):
                 raise EmailTakenError("There is an account with this e-mail address.")
-            repository.clear_setup_token(unit)
+            # Spent in the unit of work that uses it: of several at the same moment one finds it.
+            if not repository.clear_setup_token(unit) and by_link:
+                raise SetupDoneError("LumiKB is set up already. Sign in instead.")
             user = repository.create_user(unit, email, hashed, Level.ADMINISTRATOR, is_superuser=True)
             append_event(unit, "user.created", actor_id=user.id, resource_type="user", resource_id=user.id)
 

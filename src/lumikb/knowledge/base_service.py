@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.http.permission import Permission
+from lumikb.identity.errors import HiddenError
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import KbTarget, ensure, readable
 from lumikb.kit.errors import InvalidInputError
@@ -121,7 +122,10 @@ class KnowledgeBaseService:
     ) -> KnowledgeBase:
         if kb is None:
             raise _missing(self.names(connection, actor))
-        ensure(actor, permission, KbTarget(kb.id, kb.owner_id))
+        try:
+            ensure(actor, permission, KbTarget(kb.id, kb.owner_id))
+        except HiddenError:  # told apart from a missing one by nothing
+            raise _missing(self.names(connection, actor)) from None
         return kb
 
 

@@ -22,6 +22,7 @@ from lumikb.knowledge.derived import get_parsed
 from lumikb.knowledge.errors import (
     DocumentNotFoundError,
     DocumentNotReadyError,
+    KbNotFoundError,
     NotRetryableError,
     RefusedFileError,
     RefusedTypeError,
@@ -100,7 +101,12 @@ class DocumentService:
             if kb_id is not None:
                 self._bases.get(connection, actor, kb_id, permission)
             raise DocumentNotFoundError("There is no such document.")
-        self._bases.get(connection, actor, document.kb_id, permission)
+        try:
+            self._bases.get(connection, actor, document.kb_id, permission)
+        except KbNotFoundError:
+            if kb_id is None:  # asked for by its own id: told apart from a missing one by nothing
+                raise DocumentNotFoundError("There is no such document.") from None
+            raise
         return document
 
     def chunks(self, connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:

@@ -31,6 +31,9 @@ WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
 STEP_RETRY_FACTOR = 4.0
 
+# Deaths of the process under one job after which it is given up. Documents are parsed in processes of their own, so the
+# server's death is hardly ever theirs: the bound only ends what would go on for ever.
+DEATHS_MAX = 20
 _AT_WORK = ("PENDING", "ENQUEUED", "DELAYED")
 
 log = get_logger(__name__)
@@ -93,13 +96,20 @@ class JobEngine:
     """
 
     def __init__(
-        self, record: Record, store_url: str, handlers: Mapping[str, JobHandler], *, concurrency: int, attempts_max: int
+        self,
+        record: Record,
+        store_url: str,
+        handlers: Mapping[str, JobHandler],
+        *,
+        concurrency: int,
+        attempts_max: int,
+        deaths_max: int = DEATHS_MAX,
     ) -> None:
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
         self._concurrency = concurrency
-        self._attempts_max = attempts_max
+        self._deaths_max = deaths_max
         self.closing = threading.Event()
         self._steps = DbosSteps(attempts_max, self.closing)
         self._active: set[str] = set()
@@ -203,7 +213,7 @@ class JobEngine:
         return job
 
     def _work(self, job: Job) -> None:
-        if job.attempts > self._attempts_max:
+        if job.attempts > self._deaths_max:
             message = f"Processing ended without an answer {job.attempts - 1} times. It was given up."
             self._end(job, JobStatus.PARKED, "GAVE_UP", message)
             return

@@ -45,7 +45,12 @@ class Workshop:
         assert self.engine is None
         handlers = {TYPE: handler}
         self.engine = JobEngine(
-            self.record, self.store_url, handlers, concurrency=concurrency, attempts_max=attempts_max
+            self.record,
+            self.store_url,
+            handlers,
+            concurrency=concurrency,
+            attempts_max=attempts_max,
+            deaths_max=attempts_max,
         )
         self.engine.open()
         return self.engine
