@@ -81,3 +81,29 @@ def test_a_stream_about_an_unknown_knowledge_base_is_a_404_and_no_event(api: Lum
     response = api.post(path, json={"query": "mill", "kb_ids": [new_id()]})
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "KB_NOT_FOUND"
+
+
+def test_a_conversation_stays_with_its_knowledge_bases(api: LumiClient, two_kbs: tuple[str, str]) -> None:
+    api.upload_ready(two_kbs[1], "other.md", b"# Other\n\nThe barn belongs to somebody else.\n")
+    form = {"title": "mine", "kb_ids": [two_kbs[0]]}
+    conversation_id = api.post("/conversations", json=form).json()["id"]
+    assert api.ask("Who owns the barn?", conversation_id=conversation_id)["abstained"]
+    wider = {"message": "Who owns the barn?", "conversation_id": conversation_id, "kb_ids": [two_kbs[1]]}
+    assert api.post("/chat", json=wider).status_code == 422
+    assert api.post("/conversations", json={"title": "t", "kb_ids": [new_id()]}).status_code == 404
+
+
+def test_a_hidden_knowledge_base_answers_like_a_missing_one(
+    api: LumiClient, limited: LumiClient, two_kbs: tuple[str, str]
+) -> None:
+    hidden = limited.get(f"/knowledge-bases/{two_kbs[1]}").json()["error"]
+    missing = limited.get(f"/knowledge-bases/{new_id()}").json()["error"]
+    assert {**hidden, "request_id": ""} == {**missing, "request_id": ""}
+    document = api.upload_ready(two_kbs[1], "other.md", b"# Other\n\nThe barn belongs to somebody else.\n")
+    assert limited.get(f"/documents/{document['id']}").json()["error"]["code"] == "DOCUMENT_NOT_FOUND"
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_the_ends_of_the_calendar_are_dates_too(api: LumiClient, moment: str) -> None:
+    body = {"query": "mill", "filters": {"date_to": moment}}
+    assert api.post("/search/quick", json=body).status_code == 200
