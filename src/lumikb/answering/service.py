@@ -6,7 +6,7 @@ from functools import lru_cache
 from sqlalchemy import Connection
 
 from lumikb.answering import repository
-from lumikb.answering.citations import Place, compose, still_verbatim
+from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
 from lumikb.answering.models import Answer, Conversation, Message
@@ -60,6 +60,8 @@ class AnswerService:
         wide = replace(request, limit=max(request.limit, self._passages))
         hits = self._retrieval.search(actor, wide, permission)
         sentences = candidate_sentences(hits[: self._passages])
+        if not sentences:  # nothing to compare: an empty knowledge base loads no engine
+            return Answered(abstain(), hits[: request.limit])
         vectors = self._retrieval.text_vectors([sentence.text for sentence in sentences])
         supports = choose_support(
             self._retrieval.terms(request.query),

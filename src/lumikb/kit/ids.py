@@ -12,11 +12,3 @@ def new_id() -> str:
     value |= 0x7 << 76 | secrets.randbits(12) << 64
     value |= 0b10 << 62 | secrets.randbits(62)
     return str(uuid.UUID(int=value))
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` is a UUID in its canonical form."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

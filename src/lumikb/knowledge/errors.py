@@ -27,12 +27,6 @@ class DocumentNotFoundError(NotFoundError):
     code = "DOCUMENT_NOT_FOUND"
 
 
-class ChunkNotFoundError(NotFoundError):
-    """No such chunk, or not the caller's to see."""
-
-    code = "CHUNK_NOT_FOUND"
-
-
 class DocumentNotReadyError(ConflictError):
     """The document has no text yet."""
 

@@ -1,6 +1,6 @@
 """What can go wrong with jobs."""
 
-from lumikb.kit.errors import LumiError, NotFoundError, UnavailableError
+from lumikb.kit.errors import LumiError, NotFoundError
 
 
 class JobNotFoundError(NotFoundError):
@@ -13,9 +13,3 @@ class JobCancelledError(LumiError):
     """What the job was for is gone; raised inside a job, ends it as cancelled."""
 
     code = "CANCELLED"
-
-
-class JobsUnavailableError(UnavailableError):
-    """The job store does not answer."""
-
-    code = "JOBS_UNAVAILABLE"

@@ -11,7 +11,6 @@ from lumikb.store.record.engine import UnitOfWork
 Result = TypeVar("Result")
 
 PRIORITY_INTERACTIVE = 10
-PRIORITY_BULK = 100
 
 
 class JobStatus(StrEnum):
