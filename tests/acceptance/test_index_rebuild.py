@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -75,6 +76,41 @@ def test_an_index_that_is_full_of_nonsense_is_rebuilt(serve: ServerFactory) -> N
     server.start()
     with server.client() as api:
         assert results(api) == before
+
+
+def test_what_was_deleted_before_changes_no_score_after_a_rebuild(serve: ServerFactory) -> None:
+    # Texts of few words in random order: many passages are nearly as good as one another.
+    random = Random(7)
+    words = [f"{first}{second}" for first in ("kel", "mor", "tan", "vil") for second in ("dor", "mar", "nis", "rup")]
+    queries = [" ".join(random.sample(words, 3)) for _ in range(20)]
+    server = serve(undo_seconds=0)
+    with server.client() as api:
+        kb_id = api.create_kb("Library")
+        documents: list[dict[str, Any]] = []
+        for number in range(60):
+            sentences = [" ".join(random.choices(words, k=random.randint(4, 30))) + "." for _ in range(12)]
+            documents.append(api.upload(kb_id, f"{number}.txt", "\n\n".join(sentences).encode()))
+        assert {api.wait_until_ended(document["id"])["status"] for document in documents} == {"READY"}
+        for document in documents[:40]:
+            assert api.delete(f"/documents/{document['id']}").status_code == 204
+
+        def scores() -> list[list[tuple[str, float]]]:
+            return [
+                [(hit["chunk_id"], hit["score"]) for hit in api.search(query, limit=50, keyword_weight=weight)]
+                for query in queries
+                for weight in (0.5, 1.0)
+            ]
+
+        before = scores()
+        assert all(before)
+        shutil.rmtree(server.data_dir / "index")
+        assert scores() == before
+    server.stop()
+    shutil.rmtree(server.data_dir / "index", ignore_errors=True)
+    server.start()
+    with server.client() as again:
+        api = again
+        assert scores() == before
 
 
 def test_the_very_next_search_finds_what_is_ready_and_not_what_was_deleted(serve: ServerFactory) -> None:

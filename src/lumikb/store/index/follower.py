@@ -1,8 +1,8 @@
 """The in-process index: a follower of the record's change log, dense and lexical.
 
 Dense rows are in memory and take every change at once. The lexical index commits in groups behind the record; until
-then its *tail*, the rows changed since its watermark, is scored beside its hits. So a search sees every change that was
-committed before it began, in every process.
+then its *tail*, the rows changed since its watermark, is scored beside its candidates. So a search sees every change
+that was committed before it began, in every process.
 """
 
 import threading
@@ -43,7 +43,8 @@ _LOCK_WAIT_SECONDS = 10.0
 _LOCK_POLL_SECONDS = 0.1
 # Searches that come while the index is being built wait this long for it.
 _OPEN_WAIT_SECONDS = 30.0
-# Hits are fetched this many times over when they are sifted by a list too long to be a filter.
+# Candidates are fetched half as many again as wanted, for their order changes once they are scored exactly, and this
+# many times over when they are sifted by a list too long to be a filter.
 _SIFT_FACTOR = 10
 
 log = get_logger(__name__)
@@ -143,25 +144,18 @@ class LocalIndex:
         """Up to `k` chunks by BM25. Any text is a valid query."""
         self.catch_up()
         # The tail first: an entry leaves it only after the index that holds its row is in use.
-        tail = self._tail
-        sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
-        wanted = (k * _SIFT_FACTOR if sifted else k) + len(tail)
-        hits = [hit for hit in self._lexical_hits(query, wanted, kb_ids, document_ids) if hit[0] not in tail]
-        if sifted and hits:
-            keys = np.array([key for key, _ in hits], np.int64)
-            passed = self._dense.allows(keys, self._replica.allowed(kb_ids, document_ids))
-            hits = [hit for hit, passes in zip(hits, passed.tolist(), strict=True) if passes]
-        rows = [entry.row for entry in tail.values() if entry.row is not None]
-        allowed = {
-            row.row.key
-            for row in rows
-            if (kb_ids is None or row.row.kb_id in kb_ids)
+        tail = {key: entry.row for key, entry in self._tail.items()}
+        keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
+        texts = self._record.read(lambda read: live_rows(read, keys, with_text=True, with_embedding=False))
+        rows = [self._lexical.analyse(_lexical_row(row)) for row in texts]
+        rows += [
+            row
+            for row in tail.values()
+            if row is not None
+            and (kb_ids is None or row.row.kb_id in kb_ids)
             and (document_ids is None or row.row.document_id in document_ids)
-        }
-        if allowed:
-            hits += [hit for hit in self._lexical.score_tail(query, rows) if hit[0] in allowed]
-            hits.sort(key=lambda hit: (-hit[1], hit[0]))
-        return hits[:k]
+        ]
+        return self._lexical.score(query, rows, tail)[:k]
 
     def catch_up(self) -> None:
         """Apply what the record logged since the last time; all that was committed before the call is visible after.
@@ -271,12 +265,30 @@ class LocalIndex:
 
     # The lexical side
 
-    def _lexical_hits(
+    def _lexical_candidates(
+        self,
+        query: str,
+        k: int,
+        tail: Collection[int],
+        kb_ids: Collection[str] | None,
+        document_ids: Collection[str] | None,
+    ) -> list[int]:
+        """Keys outside the tail among which the best `k` are."""
+        sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
+        wanted = (k * _SIFT_FACTOR if sifted else k + k // 2) + len(tail)
+        keys = [key for key in self._mended_candidates(query, wanted, kb_ids, document_ids) if key not in tail]
+        if sifted and keys:
+            allowed = self._replica.allowed(kb_ids, document_ids)
+            passed = self._dense.allows(np.array(keys, np.int64), allowed).tolist()
+            keys = [key for key, passes in zip(keys, passed, strict=True) if passes]
+        return keys
+
+    def _mended_candidates(
         self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
-    ) -> list[Hit]:
+    ) -> list[int]:
         generation = self._lexical.generation
         try:
-            return self._lexical.search(query, k, kb_ids, document_ids)
+            return self._lexical.candidates(query, k, kb_ids, document_ids)
         except IndexDamagedError as exc:
             log.error("index.lexical_damaged", reason=str(exc.__cause__))
         with self._commit_lock:
@@ -284,7 +296,7 @@ class LocalIndex:
             if self._lexical.generation == generation:
                 self._lexical.recreate()
                 self._rebuild_lexical()
-        return self._lexical.search(query, k, kb_ids, document_ids)
+        return self._lexical.candidates(query, k, kb_ids, document_ids)
 
     def _commit_tail(self) -> None:
         with self._commit_lock:

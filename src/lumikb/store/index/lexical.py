@@ -1,29 +1,19 @@
-"""Lexical retrieval: BM25 by tantivy, in a directory that the processes of one machine share."""
+"""Lexical retrieval: tantivy brings the candidates, from a directory that the processes of one machine share."""
 
 import shutil
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import tantivy
 
 from lumikb.kit import ids
-from lumikb.store.index.analysis import (
-    AnalysedRow,
-    Analysis,
-    Clause,
-    Field,
-    LexicalRow,
-    Statistics,
-    bm25,
-    clean,
-    combined,
-)
+from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean
+from lumikb.store.index.bm25 import bm25
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
+from lumikb.store.index.statistics import LiveStatistics, Term
 
 Hit = tuple[int, float]
-_Averages = dict[str, dict[str, float | None]]
 
 # A set of 20,000 id terms costs 10.6 ms a query; below this the filter is cheap.
 FILTER_TERMS_MAX = 2_000
@@ -36,7 +26,7 @@ _WRITER_BYTES = 64_000_000
 
 
 class TantivyLexicalIndex:
-    """BM25 over rows, with the number of the last change that it holds (its watermark).
+    """Rows by their words, with the number of the last change that it holds (its watermark).
 
     Reads may run from any thread, beside one write at a time. Errors: `IndexDamagedError` (files missing or
     unreadable), `IndexLockedError` (another process writes; reads work on), and never one of tantivy's.
@@ -113,10 +103,10 @@ class TantivyLexicalIndex:
         """Empty the index and set its watermark to 0."""
         self.rebuild([], 0)
 
-    def search(
+    def candidates(
         self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
-    ) -> list[Hit]:
-        """Keys and BM25 scores of up to `k` rows that match any part of the query, best first.
+    ) -> list[int]:
+        """Keys of up to `k` rows that match any part of the query, best first by tantivy's count, which is rough.
 
         Any text is a valid query. None allows all, an empty collection nothing. A restriction of more than
         `FILTER_TERMS_MAX` ids is not applied: the caller sifts the hits.
@@ -138,36 +128,31 @@ class TantivyLexicalIndex:
             searcher = self._searcher
             hits = searcher.search(tantivy.Query.boolean_query(parts), k, count=False).hits
             keys = searcher.fast_field_values("key", [address for _, address in hits])
-        return [(int(key), score) for key, (score, _) in zip(keys, hits, strict=True) if key is not None]
+        return [int(key) for key in keys if key is not None]
 
     def terms(self, query: str) -> list[str]:
         """The distinct stems of a query, without stopwords."""
         return self._analysis.terms(query)
 
     def analyse(self, row: LexicalRow) -> AnalysedRow:
-        """The terms of a row, for `score_tail`."""
+        """The terms of a row, for `score`."""
         return self._analysis.row(row)
 
-    def statistics(self, terms: Iterable[tuple[Field, str]]) -> Statistics:
-        """What BM25 needs to know of this index to score rows outside it."""
-        with _translated():
-            searcher = self._searcher
-            if self._lengths[0] != self.generation:
-                self._lengths = (self.generation, _average_lengths(searcher))
-            frequencies: dict[tuple[Field, str], int] = {
-                (field, term): searcher.doc_freq(field, term) for field, term in terms
-            }
-            return Statistics(searcher.num_docs, frequencies, self._lengths[1])
+    def score(self, query: str, rows: Sequence[AnalysedRow], tail: Mapping[int, AnalysedRow | None]) -> list[Hit]:
+        """Keys and BM25 scores of those rows that match, best first, equal ones by key.
 
-    def score_tail(self, query: str, rows: Sequence[AnalysedRow]) -> list[Hit]:
-        """Keys and scores of those rows that match, unordered; the scores compare with those of `search`."""
+        The collection is this index and its `tail`: rows that replace what it holds under their keys, None for none.
+        Scores depend on the rows that are live, and not on what was there before.
+        """
         clauses = self._analysis.clauses(query)
         if not rows or not clauses:
             return []
-        wanted: set[tuple[Field, str]] = {(clause.field, term) for clause in clauses for term in clause.terms}
-        statistics = combined(self.statistics(wanted), rows)
+        terms: set[Term] = {(clause.field, term) for clause in clauses for term in clause.terms}
+        with _translated():
+            statistics = self._statistics.of(terms, without=tail)
+        statistics = statistics.plus([row for row in tail.values() if row is not None])
         scored = ((row.row.key, bm25(clauses, row, statistics)) for row in rows)
-        return [(key, score) for key, score in scored if score > 0]
+        return sorted((hit for hit in scored if hit[1] > 0), key=lambda hit: (-hit[1], hit[0]))
 
     def __len__(self) -> int:
         return max(0, self._searcher.num_docs - (self.watermark > 0))
@@ -185,10 +170,9 @@ class TantivyLexicalIndex:
 
     def _use(self, searcher: tantivy.Searcher, watermark: int) -> None:
         self._searcher = searcher
+        self._statistics = LiveStatistics(self._schema, searcher)
         self.watermark = watermark
         self.generation += 1
-        if self.generation == 1:
-            self._lengths: tuple[int, dict[Field, float]] = (0, {})
 
     @contextmanager
     def _writing(self) -> Generator[tantivy.IndexWriter]:
@@ -213,7 +197,7 @@ class TantivyLexicalIndex:
         self._use(self._index.searcher(), watermark)
 
     def _document(self, row: LexicalRow) -> tantivy.Document:
-        lengths = self._analysis.lengths(row.text)
+        lengths = self._analysis.row(row).lengths
         text = clean(row.text)
         document = tantivy.Document()
         document.add_unsigned("key", row.key)
@@ -255,14 +239,6 @@ def _watermark(schema: tantivy.Schema, searcher: tantivy.Searcher) -> int:
     hits = searcher.search(tantivy.Query.term_query(schema, "key", _RESERVED_KEY), 1, count=False).hits
     values = searcher.fast_field_values("watermark", [address for _, address in hits])
     return int(values[0] or 0) if values else 0
-
-
-def _average_lengths(searcher: tantivy.Searcher) -> dict[Field, float]:
-    # .3 ms for 100,000 rows; the reserved document has no lengths and is passed over.
-    request = {field: {"avg": {"field": f"{field}_length"}} for field in ("body", "exact")}
-    query = tantivy.Query.all_query()
-    answer = cast("_Averages", searcher.aggregate(query, request))  # pyright: ignore[reportUnknownMemberType]
-    return {"body": answer["body"]["value"] or 0.0, "exact": answer["exact"]["value"] or 0.0}
 
 
 @contextmanager

@@ -236,14 +236,14 @@ def test_a_search_that_meets_damage_mends_it(
 ) -> None:
     keys = library.keys(library.add(["alpha"]))
     index.flush()
-    search, failures = TantivyLexicalIndex.search, [IndexDamagedError("inconsistent")]
+    search, failures = TantivyLexicalIndex.candidates, [IndexDamagedError("inconsistent")]
 
     def fails_once(self: TantivyLexicalIndex, *arguments: object) -> object:
         if failures:
             raise failures.pop()
         return search(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TantivyLexicalIndex, "search", fails_once)
+    monkeypatch.setattr(TantivyLexicalIndex, "candidates", fails_once)
     assert words(index, "alpha") == keys
     assert failures == []
 

@@ -1,9 +1,11 @@
 """The lexical index on real directories."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,9 +14,9 @@ import tantivy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumikb.store.index.analysis import LexicalRow, stored_length
+from lumikb.store.index.analysis import AnalysedRow, Analysis, LexicalRow, clean
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
-from lumikb.store.index.lexical import FILTER_TERMS_MAX, TantivyLexicalIndex
+from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.record.errors import RecordUnavailableError
 
 TEXTS = {
@@ -37,7 +39,7 @@ def opened(directory: Path) -> TantivyLexicalIndex:
 
 
 def found(index: TantivyLexicalIndex, query: str, k: int = 10) -> list[int]:
-    return [key for key, _ in index.search(query, k, None, None)]
+    return index.candidates(query, k, None, None)
 
 
 @pytest.fixture
@@ -75,18 +77,13 @@ def test_stopwords_alone_are_looked_for_as_they_stand(index: TantivyLexicalIndex
 
 
 def test_hits_are_restricted_to_knowledge_bases_and_documents(index: TantivyLexicalIndex) -> None:
-    assert {key for key, _ in index.search("connection", 10, {"kb-1"}, None)} == {1, 5}
-    assert {key for key, _ in index.search("connection", 10, None, {"doc-2", "doc-4"})} == {2}
-    assert {key for key, _ in index.search("connection", 10, {"kb-1"}, {"doc-2"})} == set()
-    assert index.search("connection", 10, set(), None) == []
-    assert index.search("connection", 10, None, []) == []
+    assert set(index.candidates("connection", 10, {"kb-1"}, None)) == {1, 5}
+    assert index.candidates("connection", 10, None, {"doc-2", "doc-4"}) == [2]
+    assert index.candidates("connection", 10, {"kb-1"}, {"doc-2"}) == []
+    assert index.candidates("connection", 10, set(), None) == []
+    assert index.candidates("connection", 10, None, []) == []
     many = [f"other-{number}" for number in range(FILTER_TERMS_MAX + 1)]
-    assert {key for key, _ in index.search("connection", 10, None, many)} == {1, 2, 5}
-
-
-def test_a_restriction_does_not_change_scores(index: TantivyLexicalIndex) -> None:
-    free = dict(index.search("connection refused", 10, None, None))
-    assert dict(index.search("connection refused", 10, {"kb-0"}, {"doc-2"})) == pytest.approx({2: free[2]})
+    assert set(index.candidates("connection", 10, None, many)) == {1, 2, 5}
 
 
 @pytest.mark.parametrize(
@@ -110,16 +107,16 @@ def test_a_restriction_does_not_change_scores(index: TantivyLexicalIndex) -> Non
     ],
 )
 def test_no_query_is_a_syntax_error(index: TantivyLexicalIndex, query: str) -> None:
-    index.search(query, 10, None, None)
-    index.score_tail(query, [index.analyse(row(1))])
+    index.candidates(query, 10, None, None)
+    index.score(query, [index.analyse(row(1))], {})
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(max_size=200))
 def test_any_text_is_a_query(index: TantivyLexicalIndex, query: str) -> None:
-    for key, score in index.search(query, 3, None, None):
-        assert key in TEXTS
-        assert score > 0
+    rows = {key: index.analyse(row(key)) for key in index.candidates(query, 3, None, None)}
+    hits = index.score(query, list(rows.values()), {})
+    assert {key for key, _ in hits} == rows.keys()
 
 
 def test_a_pasted_page_is_a_query(index: TantivyLexicalIndex) -> None:
@@ -246,30 +243,61 @@ def test_damage_behind_the_back_is_reported_and_the_old_state_stays(
     assert found(index, "refused") == []
 
 
+QUERIES = ["connection refused", "RFC 7807", '"problem details"', "retries retries backoff", "what is E-1042"]
+
+
+def all_scores(index: TantivyLexicalIndex, rows: list[LexicalRow], tail: list[LexicalRow]) -> list[list[Hit]]:
+    """What each query gives for the rows, some of them in the tail."""
+    analysed = [index.analyse(row) for row in rows]
+    changed: dict[int, AnalysedRow | None] = {row.key: index.analyse(row) for row in tail}
+    return [index.score(query, analysed, changed) for query in QUERIES]
+
+
+def test_scores_are_okapi_bm25(index: TantivyLexicalIndex) -> None:
+    # "backoff" stands once, in one of five rows; row 1 has 4 of the 35 stems.
+    lengths = [index.analyse(row(key)).lengths["body"] for key in TEXTS]
+    ratio = lengths[0] / (sum(lengths) / 5)
+    expected = math.log(1 + (5 - 1 + 0.5) / (1 + 0.5)) * 2.2 / (1 + 1.2 * (0.25 + 0.75 * ratio))
+    assert index.score("backoff", [index.analyse(row(1))], {}) == [(1, pytest.approx(expected))]
+
+
+def test_scores_do_not_depend_on_what_was_there_before(index: TantivyLexicalIndex, tmp_path: Path) -> None:
+    fillers = [LexicalRow(100 + number, "kb", f"d{number}", f"filler {number} connection RFC") for number in range(60)]
+    for at, filler in enumerate(fillers):
+        index.apply([], [filler], 8 + at)
+    index.apply([filler.key for filler in fillers[10:]] + [4], [row(5, "RFC 7807 anew")], 90)
+    kept = [row(1), row(2), row(3), row(5, "RFC 7807 anew"), *fillers[:10]]
+    new = opened(tmp_path / "new")
+    new.rebuild(kept, 90)
+    assert all_scores(index, kept, []) == all_scores(new, kept, [])
+
+
 def test_rows_outside_the_index_score_as_they_will_inside(index: TantivyLexicalIndex) -> None:
-    queries = ["connection refused", "RFC 7807", '"problem details"', "retries retries backoff", "what is E-1042"]
-    fillers = [LexicalRow(100 + number, "kb", f"d{number}", f"filler {number} connection") for number in range(60)]
-    index.apply([], fillers, 8)
     fresh = LexicalRow(6, "kb", "doc", TEXTS[2] + " And problem details again: retries, retries. " + "word " * 60)
-    tail = [index.analyse(fresh)]
-    expected = {query: dict(index.score_tail(query, tail))[6] for query in queries}
-    index.apply([], [fresh], 9)
-    for query in queries:
-        assert dict(index.search(query, 100, None, None))[6] == pytest.approx(expected[query], rel=0.05)
+    rows = [*(row(key) for key in (1, 3, 5)), row(2, "Another connection."), fresh]
+    changed: dict[int, AnalysedRow | None] = {row.key: index.analyse(row) for row in rows[-2:]}
+    before = [index.score(query, [index.analyse(row) for row in rows], {**changed, 4: None}) for query in QUERIES]
+    index.apply([4], rows[-2:], 8)
+    assert all_scores(index, rows, []) == before
+    # Between the commit and the tail's end a row is in both.
+    assert all_scores(index, rows, rows[-2:]) == before
 
 
 def test_rows_that_do_not_match_have_no_score(index: TantivyLexicalIndex) -> None:
-    assert index.score_tail("connection", [index.analyse(row(9, "nothing of it"))]) == []
-    assert index.score_tail("connection", []) == []
+    assert index.score("connection", [index.analyse(row(9, "nothing of it"))], {}) == []
+    assert index.score("connection", [], {}) == []
 
 
 def test_an_empty_index_scores_its_tail(directory: Path) -> None:
     index = opened(directory)
-    rows = [index.analyse(row(key)) for key in TEXTS]
-    best = sorted(index.score_tail("connection refused", rows), key=lambda hit: -hit[1])
-    assert best[0][0] == 2
+    best = index.score("connection refused", [tail := index.analyse(row(2))], {2: tail})
+    assert [key for key, _ in best] == [2]
 
 
-@pytest.mark.parametrize(("length", "stored"), [(0, 0), (39, 39), (41, 40), (100, 96), (55, 54), (254, 248)])
-def test_lengths_are_rounded_as_the_index_does(length: int, stored: int) -> None:
-    assert stored_length(length) == stored
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(max_size=60) | st.text(st.characters(max_codepoint=127), max_size=60))
+def test_rows_have_the_terms_that_the_analysers_give(text: str) -> None:
+    analysis = Analysis()
+    analysed = analysis.row(LexicalRow(1, "kb", "doc", text))
+    assert analysed.body == Counter(analysis.body.analyze(clean(text)))
+    assert analysed.exact.split() == analysis.exact.analyze(clean(text))

@@ -1,0 +1,30 @@
+"""Okapi BM25 over analysed rows, from statistics that do not depend on an index's history."""
+
+import math
+from collections.abc import Sequence
+
+from lumikb.store.index.analysis import AnalysedRow, Clause, frequency
+from lumikb.store.index.statistics import Statistics
+
+# tantivy's constants (bm25.rs), so that what it brings first is also first by these scores.
+_K1 = 1.2
+_B = 0.75
+
+
+def bm25(clauses: Sequence[Clause], row: AnalysedRow, statistics: Statistics) -> float:
+    """The row's score, 0 for no match; a phrase weighs as much as its terms together."""
+    score = 0.0
+    for clause in clauses:
+        count = frequency(row, clause.field, clause.terms)
+        if not count:
+            continue
+        weight = sum(_idf(statistics.doc_freq[clause.field, term], statistics.rows) for term in clause.terms)
+        ratio = row.lengths[clause.field] / statistics.average_length(clause.field)
+        score += clause.boost * weight * (_K1 + 1) * count / (count + _K1 * (1 - _B + _B * ratio))
+    return score
+
+
+def _idf(doc_freq: int, rows: int) -> float:
+    # A row that was changed since the counts were taken may hold a term that they miss.
+    doc_freq = min(doc_freq, rows)
+    return math.log(1 + (rows - doc_freq + 0.5) / (doc_freq + 0.5))
