@@ -59,6 +59,13 @@ def rows(server: LumiServer, table: str) -> list[dict[str, Any]]:
         connection.close()
 
 
+def only_needed_blobs(server: LumiServer) -> bool:
+    """Whether the store holds what versions refer to, and nothing that steps left for each other."""
+    versions = rows(server, "document_versions")
+    needed = {version[name] for version in versions for name in ("sha256", "parsed_sha256")}
+    return {path.name for path in (server.data_dir / "blobs").rglob("*") if path.is_file()} == needed
+
+
 def check_exactly_once(server: LumiServer, accepted: list[dict[str, Any]]) -> None:
     """Each document is READY with one chunk set, its chunks are there once, and the log tells of each once."""
     found = {name: rows(server, name) for name in TABLES}
@@ -104,6 +111,7 @@ def test_a_killed_server_loses_and_doubles_nothing(serve: ServerFactory) -> None
                 assert api.wait_until_ended(document["id"])["status"] == "READY"
             poll(lambda: all_completed(api), "all jobs completed")
             check_served(api, accepted)
+            poll(lambda: only_needed_blobs(server), "the end of temporary blobs")
     server.stop()
     check_exactly_once(server, accepted)
 
@@ -126,6 +134,7 @@ def test_a_server_that_is_stopped_goes_on_where_it_was_and_counts_no_attempt(ser
         poll(lambda: all_completed(api), "all jobs completed")
         assert {job["attempts"] for job in jobs_of(api)} == {1}
         check_served(api, accepted)
+        poll(lambda: only_needed_blobs(server), "the end of temporary blobs")
     server.stop()
     check_exactly_once(server, accepted)
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
+from lumikb.knowledge import repository
 from lumikb.store.blobs.port import BlobStore
+from lumikb.store.record.engine import UnitOfWork
 
 
 class _ParsedBlob(msgspec.Struct, array_like=True):
@@ -28,36 +30,48 @@ class _VectorsBlob(msgspec.Struct, array_like=True):
     vectors: bytes
 
 
-def put_parsed(blobs: BlobStore, version_id: str, parsed: ParsedText) -> str:
-    """Keep a version's text with its map; gives the blob's key."""
-    return blobs.put_bytes(msgspec.msgpack.encode(_ParsedBlob(version_id, parsed))).sha256
+def pack_parsed(version_id: str, parsed: ParsedText) -> bytes:
+    """A version's text with its map."""
+    return msgspec.msgpack.encode(_ParsedBlob(version_id, parsed))
 
 
 def get_parsed(blobs: BlobStore, key: str) -> ParsedText:
-    """The text that `put_parsed` kept."""
+    """The text that `pack_parsed` packed."""
     return msgspec.msgpack.decode(blobs.read(key), type=_ParsedBlob).parsed
 
 
-def put_chunks(blobs: BlobStore, job_id: str, chunks: list[Chunk]) -> str:
-    """Keep a job's chunks; gives the blob's key."""
-    return blobs.put_bytes(msgspec.msgpack.encode(_ChunksBlob(job_id, chunks))).sha256
+def pack_chunks(job_id: str, chunks: list[Chunk]) -> bytes:
+    """A job's chunks."""
+    return msgspec.msgpack.encode(_ChunksBlob(job_id, chunks))
 
 
 def get_chunks(blobs: BlobStore, key: str) -> list[Chunk]:
-    """The chunks that `put_chunks` kept."""
+    """The chunks that `pack_chunks` packed."""
     return msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob).chunks
 
 
-def put_vectors(blobs: BlobStore, job_id: str, vectors: NDArray[np.float32]) -> str:
-    """Keep a job's vectors, a row for each chunk, as little-endian float16; gives the blob's key."""
-    packed = _VectorsBlob(job_id, vectors.shape[1], vectors.astype("<f2").tobytes())
-    return blobs.put_bytes(msgspec.msgpack.encode(packed)).sha256
+def pack_vectors(job_id: str, vectors: NDArray[np.float32]) -> bytes:
+    """A job's vectors, a row for each chunk, as little-endian float16."""
+    return msgspec.msgpack.encode(_VectorsBlob(job_id, vectors.shape[1], vectors.astype("<f2").tobytes()))
 
 
 def get_vectors(blobs: BlobStore, key: str) -> NDArray[np.float16]:
-    """The vectors that `put_vectors` kept, shape (chunks, dimensions)."""
+    """The vectors that `pack_vectors` packed, shape (chunks, dimensions)."""
     blob = msgspec.msgpack.decode(blobs.read(key), type=_VectorsBlob)
     return np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions)
+
+
+def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:
+    """Erase a blob unless the record refers to it; gives whether it was erased.
+
+    Inside a unit of work: an upload of the same bytes either comes before and refers to the blob, or after and finds it
+    missing.
+    """
+    repository.lock_blob(unit, sha256)
+    if repository.is_referenced(unit.connection, sha256):
+        return False
+    blobs.delete(sha256)
+    return True
 
 
 def without_text(parsed: ParsedText) -> ParsedText:

@@ -16,8 +16,8 @@ from lumikb.knowledge import derived, repository
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
-from lumikb.store.jobs.models import Job, Steps
-from lumikb.store.jobs.repository import record_progress
+from lumikb.store.jobs.models import Job, JobStatus, Steps
+from lumikb.store.jobs.repository import end_job, forget_blobs, note_blob, record_progress
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.outbox import append_outbox
@@ -25,6 +25,8 @@ from lumikb.store.workers.parser_pool import ParserPool
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
+
+DELETED = "The document was deleted."
 
 
 class IngestHandler:
@@ -52,18 +54,12 @@ class IngestHandler:
 
     def run(self, job: Job, steps: Steps) -> None:
         """See `JobHandler.run`."""
-        temporary: list[str] = []
         try:
             parsed_key = steps.run("parse", self._parse, job)
             chunks_key = steps.run("chunk", self._chunk, job, parsed_key)
-            temporary.append(chunks_key)
             vectors_key = steps.run("embed", self._embed, job, chunks_key)
-            temporary.append(vectors_key)
             steps.run("store", self._store, job, parsed_key, chunks_key, vectors_key)
         finally:
-            if not self._stopping():  # an interrupted job goes on from here later
-                for key in temporary:
-                    self._blobs.delete(key)
             return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
 
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
@@ -87,11 +83,17 @@ class IngestHandler:
             code=code,
         )
 
+    def clear(self, job: Job) -> None:
+        """See `JobHandler.clear`: chunks and vectors go, and a text that no version came to refer to."""
+        for sha256 in job.blobs:
+            self._record.write(lambda unit, sha256=sha256: derived.erase_unreferenced(unit, self._blobs, sha256))
+        self._record.write(lambda unit: forget_blobs(unit, job.id))
+
     def _parse(self, job: Job) -> str:
         document = self._begin(job, Step.PARSE)
         with self._blobs.local_copy(document.sha256) as path:
             parsed = self._parser.parse(path, document.filename, cancelled=self._stopping)
-        key = derived.put_parsed(self._blobs, document.latest_version_id, parsed)
+        key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed))
 
         def keep(unit: UnitOfWork) -> None:
             repository.update_version(
@@ -110,7 +112,7 @@ class IngestHandler:
         self._begin(job, Step.CHUNK)
         parsed = derived.get_parsed(self._blobs, parsed_key)
         chunks = chunk_text(parsed, self._models().tokenizer, self._params)
-        return derived.put_chunks(self._blobs, job.id, chunks)
+        return self._put(job, derived.pack_chunks(job.id, chunks))
 
     def _embed(self, job: Job, chunks_key: str) -> str:
         self._begin(job, Step.EMBED)
@@ -125,7 +127,7 @@ class IngestHandler:
             batch = order[done : done + EMBED_BATCH]
             vectors[batch] = embedder.embed([chunks[at].token_ids for at in batch])
             self._show(job, Step.EMBED, (done + len(batch)) / len(order))
-        return derived.put_vectors(self._blobs, job.id, vectors)
+        return self._put(job, derived.pack_vectors(job.id, vectors))
 
     def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_key: str) -> None:
         document = self._begin(job, Step.STORE)
@@ -138,12 +140,16 @@ class IngestHandler:
         ]
         self._record.write(lambda unit: self._publish(unit, job, rows))
 
+    def _put(self, job: Job, data: bytes) -> str:
+        """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._record.write(lambda unit: note_blob(unit, job.id, sha256))
+        return self._blobs.put_bytes(data).sha256
+
     def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]]) -> None:
         if repository.chunk_set_exists(unit.connection, job.id):
             return
-        document = repository.find_document(unit.connection, job.document_id or "")
-        if document is None:
-            raise JobCancelledError("The document was deleted.")
+        document = _living(repository.find_document(unit.connection, job.document_id or ""))
         if document.current_chunk_set_id is not None:
             former = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
             append_change(unit, document.kb_id, "remove", former)
@@ -178,21 +184,19 @@ class IngestHandler:
             resource_id=document.id,
             chunks=len(keys),
         )
+        end_job(unit, job.id, JobStatus.COMPLETED)
 
     def _begin(self, job: Job, step: Step) -> Document:
         """Show the step and give the document as it is now; a document that is gone cancels the job."""
         self._show(job, step, 0.0)
-        document = self._record.read(lambda connection: repository.find_document(connection, job.document_id or ""))
-        if document is None:
-            raise JobCancelledError("The document was deleted.")
-        return document
+        return _living(self._record.read(lambda read: repository.find_document(read, job.document_id or "")))
 
     def _show(self, job: Job, step: Step, share: float) -> None:
         progress = _progress(step, share)
 
         def show(unit: UnitOfWork) -> None:
             if not repository.advance(unit, job.document_id or "", step, progress):
-                raise JobCancelledError("The document was deleted.")
+                raise JobCancelledError(DELETED)
             record_progress(unit, job.id, progress, step)
 
         self._record.write(show)
@@ -212,14 +216,13 @@ class PurgeHandler:
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
         """See `JobHandler.fail`: the document stays hidden; the job tells why it was not erased."""
 
+    def clear(self, job: Job) -> None:
+        """See `JobHandler.clear`: it leaves nothing."""
+
     def _purge(self, job: Job) -> None:
         def purge(unit: UnitOfWork) -> None:
             for sha256 in sorted(repository.erase_document(unit, job.document_id or "")):
-                # Inside the unit of work: an upload of the same bytes either comes before and refers to the blob,
-                # or after and finds it missing.
-                repository.lock_blob(unit, sha256)
-                if not repository.is_referenced(unit.connection, sha256):
-                    self._blobs.delete(sha256)
+                derived.erase_unreferenced(unit, self._blobs, sha256)
             append_event(
                 unit,
                 "document.purged",
@@ -255,6 +258,12 @@ def chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, em
         "token_count": len(chunk.token_ids),
         "embedding": embedding,
     }
+
+
+def _living(document: Document | None) -> Document:
+    if document is None:
+        raise JobCancelledError(DELETED)
+    return document
 
 
 def _tell(unit: UnitOfWork, document: Document, status: DocumentStatus) -> None:

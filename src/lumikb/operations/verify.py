@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from lumikb.audit.repository import append_event
 from lumikb.identity.models import Actor
 from lumikb.knowledge import repository
+from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import BlobStore
@@ -101,15 +102,10 @@ class Verifier:
         for sha256 in self._blobs.list():
             if sha256 in needed:
                 continue
-            mended = repair and self._record.write(lambda unit, sha256=sha256: self._erase_orphan(unit, sha256))
+            mended = repair and self._record.write(
+                lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256)
+            )
             yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=bool(mended))
-
-    def _erase_orphan(self, unit: UnitOfWork, sha256: str) -> bool:
-        repository.lock_blob(unit, sha256)
-        if repository.is_referenced(unit.connection, sha256):
-            return False
-        self._blobs.delete(sha256)
-        return True
 
     def _index_differences(self, live: "np.ndarray[tuple[int], np.dtype[np.int64]]", repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()

@@ -202,6 +202,16 @@ class JobEngine:
             self._work(job)
             with self._counted_lock:
                 self._counted.discard(job_id)
+        self._clear(job_id)
+
+    def _clear(self, job_id: str) -> None:
+        job = self._record.read(lambda connection: repository.find_job(connection, job_id))
+        if job is None:
+            return
+        try:
+            self._handlers[job.type].clear(job)
+        except LumiError as error:
+            log.warning("job left blobs", job_id=job.id, reason=error.message)
 
     def _begin(self, job_id: str) -> Job | None:
         with self._counted_lock:

@@ -29,7 +29,10 @@ OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the record shows it. `progress` is in percent; a smaller `priority` is sooner."""
+    """A job as the record shows it.
+
+    `progress` is in percent; a smaller `priority` is sooner; `blobs` are what its steps hand to each other.
+    """
 
     id: str
     type: str
@@ -43,6 +46,7 @@ class Job:
     kb_id: str | None
     document_id: str | None
     payload: dict[str, Any]
+    blobs: list[str]
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -72,4 +76,8 @@ class JobHandler(Protocol):
 
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
         """Write down the failure in the same unit of work that ends the job."""
+        ...
+
+    def clear(self, job: Job) -> None:
+        """Remove what the steps left for each other, once the job has ended in whatever way; may be repeated."""
         ...

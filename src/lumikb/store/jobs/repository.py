@@ -32,6 +32,7 @@ _COLUMNS = [
         "kb_id",
         "document_id",
         "payload",
+        "blobs",
         "created_by",
         "created_at",
         "updated_at",
@@ -65,6 +66,7 @@ def create_job(
             kb_id=kb_id,
             document_id=document_id,
             payload=payload or {},
+            blobs=[],
             created_by=created_by,
             created_at=moment,
             updated_at=moment,
@@ -184,6 +186,18 @@ def record_progress(unit: UnitOfWork, job_id: str, progress: float, message: str
         .where(jobs.c.id == job_id, jobs.c.progress <= progress)
         .values(progress=progress, message=message, updated_at=clock.now())
     )
+
+
+def note_blob(unit: UnitOfWork, job_id: str, sha256: str) -> None:
+    """Note what a step leaves for another."""
+    blobs = get_job(unit.connection, job_id).blobs
+    if sha256 not in blobs:
+        unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs=[*blobs, sha256]))
+
+
+def forget_blobs(unit: UnitOfWork, job_id: str) -> None:
+    """Note that nothing of it is left."""
+    unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs=[]))
 
 
 def end_job(

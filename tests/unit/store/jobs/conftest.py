@@ -10,7 +10,7 @@ import pytest
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.dispatcher import Dispatcher
 from lumikb.store.jobs.engine import JobEngine
-from lumikb.store.jobs.models import Job, JobHandler, Steps
+from lumikb.store.jobs.models import Job, JobHandler, JobStatus, Steps
 from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
 from lumikb.store.record.migrate import migrate
 
@@ -25,12 +25,16 @@ class Handler:
         self.steps = steps
         self.failures: list[tuple[str, str, str]] = []
         self.results: list[list[Any]] = []
+        self.cleared: list[tuple[str, JobStatus]] = []
 
     def run(self, job: Job, steps: Steps) -> None:
         self.results.append([steps.run(f"step-{at}", step, job) for at, step in enumerate(self.steps)])
 
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
         self.failures.append((job.id, code, message))
+
+    def clear(self, job: Job) -> None:
+        self.cleared.append((job.id, job.status))
 
 
 class Workshop:

@@ -175,6 +175,40 @@ def test_a_job_that_was_begun_too_often_is_parked(workshop: Workshop) -> None:
     assert [failure[1] for failure in handler.failures] == ["GAVE_UP"]
 
 
+def test_a_job_that_has_ended_is_cleared_however_it_ended(workshop: Workshop) -> None:
+    def work(job: Job) -> None:
+        if error := errors.get(job.id):
+            raise error
+
+    handler = Handler(work)
+    workshop.open(handler, attempts_max=2)
+    completed, failed, cancelled, parked = (workshop.create() for _ in range(4))
+    errors = {failed: EncryptedError("It asks for a password."), cancelled: JobCancelledError("It is gone.")}
+    workshop.record.write(
+        lambda unit: unit.connection.execute(update(jobs).where(jobs.c.id == parked).values(attempts=2))
+    )
+    workshop.dispatcher().dispatch()
+    poll(lambda: len(handler.cleared) == 4, "the end of all jobs", 30)
+    assert dict(handler.cleared) == {
+        completed: JobStatus.COMPLETED,
+        failed: JobStatus.FAILED,
+        cancelled: JobStatus.CANCELLED,
+        parked: JobStatus.PARKED,
+    }
+
+
+def test_a_job_whose_process_died_after_its_end_is_cleared_by_the_next(workshop: Workshop) -> None:
+    handler = Handler(done)
+    workshop.open(handler)
+    job_id = workshop.create()
+    job = workshop.job(job_id)
+    workshop.record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.COMPLETED))
+    assert workshop.engine is not None
+    workshop.engine.enqueue(job)
+    poll(lambda: handler.cleared == [(job_id, JobStatus.COMPLETED)], "the job's clearing", 30)
+    assert handler.results == []
+
+
 def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Event) -> None:
     order: list[str] = []
 

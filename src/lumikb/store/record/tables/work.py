@@ -20,6 +20,7 @@ jobs = Table(
     Column("kb_id", Id),
     Column("document_id", Id),
     Column("payload", Json, nullable=False),
+    Column("blobs", Json, nullable=False, server_default="[]"),  # addresses of what its steps hand to each other
     Column("created_by", Id, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
