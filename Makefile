@@ -10,7 +10,7 @@ JOBS ?= 2
 UV = $$(tools/bootstrap-uv)
 RUN = .venv/bin
 
-.PHONY: help serve dev sample test check test-slow static types setup setup-dev wheel reference bench-embed bench-quality clean
+.PHONY: help serve dev sample test check quick-tests test-slow static types setup setup-dev wheel reference bench-embed bench-quality clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,7 +34,10 @@ sample: setup ## Add the sample knowledge base
 test: setup-dev static ## Set up and run all tests but the slow ones
 	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow" tests
 
-check: setup-dev static types ## Format, lint, types, layers, unit and contract tests
+check: setup-dev static ## Format, lint, types, layers, unit and contract tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types quick-tests
+
+quick-tests:
 	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not acceptance" tests/unit tests/contract
 
 test-slow: setup-dev ## Soak, chaos and packaging runs

@@ -78,6 +78,20 @@ def test_an_index_that_is_full_of_nonsense_is_rebuilt(serve: ServerFactory) -> N
         assert results(api) == before
 
 
+def test_an_index_that_is_written_over_behind_a_running_server_changes_no_answer(serve: ServerFactory) -> None:
+    server = serve()
+    with server.client() as api:
+        kb_id = fill(api)
+        before, pid = results(api), server.pid
+        for _ in range(3):
+            for path in (server.data_dir / "index").rglob("*"):
+                if path.is_file():
+                    path.write_bytes(b"nonsense")
+            assert results(api) == before
+        check_follows(api, kb_id, "after the damage")
+        assert server.pid == pid
+
+
 def test_what_was_deleted_before_changes_no_score_after_a_rebuild(serve: ServerFactory) -> None:
     # Texts of few words in random order: many passages are nearly as good as one another.
     random = Random(7)

@@ -1,5 +1,6 @@
 """Lexical retrieval: tantivy brings the candidates, from a directory that the processes of one machine share."""
 
+import json
 import shutil
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from lumikb.kit import ids
 from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean
 from lumikb.store.index.bm25 import bm25
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
+from lumikb.store.index.held_files import HeldFiles
 from lumikb.store.index.statistics import LiveStatistics, Term
 
 Hit = tuple[int, float]
@@ -37,6 +39,7 @@ class TantivyLexicalIndex:
         self._analysis = Analysis()
         self._schema = _schema()
         self.watermark = 0
+        self._held = HeldFiles([])
         # Grows with every change of the searcher.
         self.generation = 0
 
@@ -60,11 +63,15 @@ class TantivyLexicalIndex:
         return self._open_directory()
 
     def intact(self) -> bool:
-        """Whether the directory still holds an index: one `stat`."""
-        return (self._directory / "meta.json").exists()
+        """Whether the directory still holds an index, and nobody wrote into the files that are in use."""
+        return (self._directory / "meta.json").exists() and self._held.unchanged()
 
     def refresh(self) -> int:
         """Take up what another process committed; returns the watermark on disk. An older state is not taken up."""
+        self._check_held()
+        return self._refresh()
+
+    def _refresh(self) -> int:
         with _translated():
             self._index.reload()
             searcher = self._index.searcher()
@@ -81,6 +88,7 @@ class TantivyLexicalIndex:
         The batch continues from `base`: an index that is already at `watermark` or further is left as it is, for
         another process applied the same changes; one below `base` raises `IndexGapError`.
         """
+        self._check_held()
         with self._writing() as writer:
             if base is not None:
                 on_disk = self.refresh()
@@ -119,6 +127,7 @@ class TantivyLexicalIndex:
             or (document_ids is not None and not document_ids)
         ):
             return []
+        self._check_held()
         with _translated():
             parts = [(tantivy.Occur.Must, self._any_of(clauses))]
             for field, allowed in (("kb_id", kb_ids), ("document_id", document_ids)):
@@ -166,13 +175,23 @@ class TantivyLexicalIndex:
             index.register_tokenizer(_BODY_ANALYSER, self._analysis.body)
             index.register_tokenizer(_EXACT_ANALYSER, self._analysis.exact)
         self._index = index
-        return self.refresh()
+        return self._refresh()
 
     def _use(self, searcher: tantivy.Searcher, watermark: int) -> None:
+        self._held = HeldFiles(self._files_in_use())
         self._searcher = searcher
         self._statistics = LiveStatistics(self._schema, searcher)
         self.watermark = watermark
         self.generation += 1
+
+    def _files_in_use(self) -> Generator[Path]:
+        meta = json.loads((self._directory / "meta.json").read_bytes())
+        for segment in meta["segments"]:
+            yield from self._directory.glob(f"{segment['segment_id'].replace('-', '')}.*")
+
+    def _check_held(self) -> None:
+        if not self._held.unchanged():
+            raise IndexDamagedError("files of the lexical index were changed behind its back")
 
     @contextmanager
     def _writing(self) -> Generator[tantivy.IndexWriter]:

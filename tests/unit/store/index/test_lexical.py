@@ -228,6 +228,23 @@ def test_another_schema_is_opened_empty(directory: Path) -> None:
     assert "lumikb_english_1" in json.dumps(json.loads((directory / "meta.json").read_text()))
 
 
+def test_files_that_are_written_into_are_never_read_again(index: TantivyLexicalIndex, directory: Path) -> None:
+    for path in directory.iterdir():
+        path.write_bytes(b"nonsense")  # truncated in place: reading what is mapped would end the process
+    assert not index.intact()
+    with pytest.raises(IndexDamagedError):
+        found(index, "refused")
+    with pytest.raises(IndexDamagedError):
+        index.refresh()
+    with pytest.raises(IndexDamagedError):
+        index.apply([], [row(6, "x")], 8)
+    index.recreate()
+    with pytest.raises(IndexDamagedError):  # until it is whole again
+        found(index, "refused")
+    index.rebuild([row(key) for key in TEXTS], 8)
+    assert found(index, "refused") == [2]
+
+
 def test_damage_behind_the_back_is_reported_and_the_old_state_stays(
     index: TantivyLexicalIndex, directory: Path
 ) -> None:
