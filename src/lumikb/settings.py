@@ -32,11 +32,24 @@ class SettingError(LumiError):
     code = "INVALID_SETTING"
 
 
+# What SQLAlchemy reads as one server; a second @ would make part of the password the name of a host.
+_DATABASE_URL = re.compile(
+    r"postgresql\+psycopg://(?:[^@\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@\s/:?\[\]]*)(?::\d{1,5})?(?:/[^@\s/?]*)?(?:\?\S*)?"
+)
+
+
 def setting(
-    default: Any, help_text: str, *, low: float | None = None, high: float | None = None, secret: bool = False
+    default: Any,
+    help_text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:
-    """A field of `Settings` with its help, its inclusive bounds and whether it is masked when shown."""
-    return field(default=default, metadata={"help": help_text, "min": low, "max": high, "secret": secret})
+    """A field of `Settings` with its help, its inclusive bounds or choices, and whether it is masked when shown."""
+    facts = {"help": help_text, "min": low, "max": high, "choices": choices, "secret": secret}
+    return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True)
@@ -105,19 +118,32 @@ class Settings:
     chunk_tokens: int = setting(254, "Largest chunk, in tokens of the embedding model.", low=16, high=254)
     chunk_overlap: int = setting(32, "Overlap of neighbouring chunks, in tokens.", low=0, high=128)
     embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)
-    embedding_engine: str = setting("auto", "Engine for bulk embedding: auto, openvino or onnx.")
+    embedding_engine: str = setting(
+        "auto", "Engine for bulk embedding: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")
+    )
     search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
     index_poll_seconds: float = setting(
         1.0, "Time after which an idle follower looks at the change log.", low=0.05, high=60
     )
     undo_seconds: int = setting(30, "Time in which a delete can be undone.", low=0, high=86_400)
     answer_passages: int = setting(10, "Passages that an answer may draw on.", low=1, high=50)
+    runs_max: int = setting(
+        500,
+        "Streamed searches and answers that one process has under way at the same time; ended ones are kept in memory "
+        "up to the same number.",
+        low=1,
+        high=100_000,
+    )
     kb_create_level: int = setting(2, "Permission level from which a user may create knowledge bases.", low=1, high=3)
     metrics_allow: str = setting(
         "127.0.0.1,::1", "Client addresses that may read /metrics, separated by commas; `*` for all."
     )
-    log_format: str = setting("console", "Log lines as `console` or `json`.")
-    log_level: str = setting("info", "Least severe level that is logged: debug, info, warning or error.")
+    log_format: str = setting("console", "Log lines as `console` or `json`.", choices=("console", "json"))
+    log_level: str = setting(
+        "info",
+        "Least severe level that is logged: debug, info, warning or error.",
+        choices=("debug", "info", "warning", "error"),
+    )
     url: str = setting("", "Server that the command line talks to; empty: the one of the data directory.")
     api_key: str = setting("", "API key that the command line sends to the server at `url`.", secret=True)
 
@@ -138,9 +164,21 @@ def _convert(name: str, kind: type, raw: Any, origin: str) -> Any:
         raise SettingError(f"{name} from {origin}: {raw!r} is not a valid {kind.__name__}") from exc
 
 
-def _check_bounds(name: str, value: Any, low: float | None, high: float | None, origin: str) -> None:
-    if (low is not None and value < low) or (high is not None and value > high):
+def _check_bounds(name: str, value: Any, bounds: Mapping[str, Any], origin: str) -> None:
+    low, high, choices = bounds["min"], bounds["max"], bounds["choices"]
+    if low is not None and not low <= value <= high:
         raise SettingError(f"{name} from {origin}: {value} must lie between {low:g} and {high:g}")
+    if choices and value not in choices:
+        raise SettingError(f"{name} from {origin}: {value!r} is none of {', '.join(choices)}")
+
+
+def _check_database_url(url: str, origin: str) -> None:
+    """The sentence never has the URL in it, for that has a password."""
+    if not _DATABASE_URL.fullmatch(url):
+        raise SettingError(
+            f"database_url from {origin} is not of the form postgresql://user:password@host:port/name. "
+            "In user and password, write @ as %40, / as %2F and : as %3A."
+        )
 
 
 def normalise_database_url(url: str) -> str:
@@ -186,10 +224,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     for name, value in raw.items():
         item = known[name]
         converted = _convert(name, _kind(item.default), value, origins[name])
-        _check_bounds(name, converted, item.metadata["min"], item.metadata["max"], origins[name])
+        _check_bounds(name, converted, item.metadata, origins[name])
         values[name] = converted
     if values.get("database_url"):
         values["database_url"] = normalise_database_url(values["database_url"])
+        _check_database_url(values["database_url"], origins["database_url"])
     values.setdefault("data_dir", default_data_dir(environ))
     settings = Settings(**values)
     _check_secrets(settings)
@@ -207,7 +246,7 @@ def _raw_values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, s
     notices: list[str] = []
     path = Path(environ.get("LUMIKB_CONFIG", "lumikb.toml"))
     if path.is_file():
-        for name, value in tomllib.loads(path.read_text()).items():
+        for name, value in _read_toml(path).items():
             if name not in known:
                 raise SettingError(f"{name} in {path.name} is not a setting")
             raw[name], origins[name] = value, path.name
@@ -230,6 +269,15 @@ def _raw_values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, s
         if variable in environ:
             raw[name], origins[name] = environ[variable], variable
     return raw, origins, notices
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise SettingError(f"{path} cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:
+        raise SettingError(f"{path} is not TOML: {exc}") from exc
 
 
 def _check_secrets(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from lumikb.compute.chunk.models import ChunkParams
 from lumikb.compute.embed.load import Engine, Models, load_models
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
-from lumikb.kit.errors import UnavailableError
+from lumikb.kit.errors import InvalidInputError, UnavailableError
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
@@ -28,11 +28,12 @@ from lumikb.knowledge.service import INGEST_JOB, DocumentService
 from lumikb.operations.health import Health
 from lumikb.operations.relay import OutboxRelay, Subscriber
 from lumikb.operations.routes import MetricsAccess, StatusBody
+from lumikb.operations.start import check_blobs, check_record
 from lumikb.operations.verify import Verifier
 from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
-from lumikb.settings import Settings
+from lumikb.settings import SettingError, Settings
 from lumikb.store.blobs.factory import open_blob_store
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record import changes
@@ -97,7 +98,7 @@ class Platform:
         self.retrieval = RetrievalService(
             self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
         )
-        self.runs = RunService(self.record)
+        self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
         self.relay = OutboxRelay(self.record, {"document.status": [_status_counter(self.registry)]})
         self.local_token = local_token or secrets.token_urlsafe(32)
@@ -115,13 +116,26 @@ class Platform:
         self._starter: threading.Thread | None = None
 
     def open(self) -> None:
-        """Open the record; the index and the job workers start behind it, and requests that need them wait."""
+        """Open the record; the index and the job workers start behind it, and requests that need them wait.
+
+        Once open it stays as it is. Raises `LumiError` with a sentence for the operator when something is missing.
+        """
+        if self._starter is not None:
+            return
         self.record.open()
+        check_record(self.record, self.settings)
+        check_blobs(self.blobs, self.settings)
         migrate(self.record)
-        self.setup_token = self.identity.prepare(self.settings.admin_email, self.settings.admin_password)
+        self.setup_token = self._prepare_identity()
         self.relay.open()
         self._starter = threading.Thread(target=self._start, name="start", daemon=True)
         self._starter.start()
+
+    def _prepare_identity(self) -> str | None:
+        try:
+            return self.identity.prepare(self.settings.admin_email, self.settings.admin_password)
+        except InvalidInputError as exc:
+            raise SettingError(f"admin_email or admin_password: {exc.message}") from exc
 
     def close(self) -> None:
         """Stop in the reverse order; jobs that do not end in time resume at the next start."""
@@ -171,6 +185,7 @@ class Platform:
         options = AppOptions(
             version=__version__,
             request_bytes_max=self.settings.request_bytes_max,
+            upload_bytes_max=self.settings.upload_bytes_max,
             answer_seconds_max=self.settings.answer_seconds_max,
             cors_origins=tuple(sorted(_split(self.settings.cors_origins))),
         )

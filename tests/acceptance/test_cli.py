@@ -110,6 +110,9 @@ def test_without_a_server_commands_open_the_data_directory(tmp_path: Path, paper
     assert status["server"] is None
     assert status["counts"]["by_status"]["READY"] == 2
     assert "needs a server" in cli("ingest", papers, "--kb", "Home", "--no-wait", code=2)[1]
+    error = json.loads(cli("search", "roses", "--kb", "Nowhere", "--json", code=3)[1])["error"]
+    assert (error["code"], error["details"]["available"]) == ("KB_NOT_FOUND", ["Home"])
+    assert error["request_id"]
 
 
 def test_an_interrupted_ingest_is_quiet_and_goes_on_later(tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_a_server_elsewhere_needs_a_key_that_it_knows(tmp_path: Path, server: Lu
     assert cli.json("status")["server"] == server.url
     cli("kb", "create", "Mine", code=4)
     assert "LUMIKB_API_KEY" in Cli(nowhere, url=server.url, api_key="wrong")("kb", "list", code=4)[1]
-    assert "LUMIKB_API_KEY" in Cli(nowhere, url=server.url)("kb", "list", code=1)[1]
+    assert "LUMIKB_API_KEY" in Cli(nowhere, url=server.url)("kb", "list", code=2)[1]
     assert not nowhere.exists()
 
 

@@ -10,6 +10,7 @@ from lumikb.answering.wire import (
     ConversationBody,
     ConversationDetail,
     ConversationForm,
+    ConversationPatch,
     conversation_body,
     conversation_detail,
 )
@@ -37,7 +38,7 @@ async def list_conversations(
     return page_body(found, conversation_body)
 
 
-@post("/conversations", opt=requires(Permission.SIGNED_IN, creates=True), summary="Start a conversation")
+@post("/conversations", opt=requires(Permission.CONVERSATION_WRITE, creates=True), summary="Start a conversation")
 async def create_conversation(
     request: ActorRequest,
     conversations: NamedDependency[ConversationService],
@@ -71,13 +72,17 @@ async def get_conversation(
     return await record.read_async(read)
 
 
-@patch("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Rename a conversation")
+@patch(
+    "/conversations/{conversation_id:str}",
+    opt=requires(Permission.CONVERSATION_WRITE),
+    summary="Rename a conversation",
+)
 async def rename_conversation(
     request: ActorRequest,
     conversations: NamedDependency[ConversationService],
     record: NamedDependency[Record],
     conversation_id: str,
-    data: ConversationForm,
+    data: ConversationPatch,
 ) -> ConversationBody:
     """Give it another title."""
     return conversation_body(
@@ -85,7 +90,11 @@ async def rename_conversation(
     )
 
 
-@delete("/conversations/{conversation_id:str}", opt=requires(Permission.SIGNED_IN), summary="Delete a conversation")
+@delete(
+    "/conversations/{conversation_id:str}",
+    opt=requires(Permission.CONVERSATION_WRITE),
+    summary="Delete a conversation",
+)
 async def delete_conversation(
     request: ActorRequest,
     conversations: NamedDependency[ConversationService],

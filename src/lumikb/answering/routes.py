@@ -14,8 +14,8 @@ from lumikb.answering.service import Answered, AnswerService
 from lumikb.answering.turns import Turns
 from lumikb.answering.wire import AnswerBody, ChatBody, SearchAnswerBody, answer_fields
 from lumikb.http.permission import Permission, requires
-from lumikb.http.routes import is_head, wants_stream
-from lumikb.http.sse import CONTENT_TYPE
+from lumikb.http.routes import HeadersAlone, is_head, wants_stream
+from lumikb.http.sse import STREAM_HEADERS
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.words import counted
@@ -49,11 +49,12 @@ async def search_stream(
         raise MissingQueryError("Say what to look for: ?query=…")
     wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score)
     streamed = wants_stream(request, default=True)
+    if streamed or is_head():
+        await retrieval.check(request.user, wanted)
     if is_head():
-        return Response(None, headers={"Content-Type": CONTENT_TYPE if streamed else "application/json"})
+        return HeadersAlone(STREAM_HEADERS if streamed else {"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]
     if not streamed:
         return Response(await run_search(retrieval, request.user, wanted))
-    await retrieval.check(request.user, wanted)
 
     async def produce(run: Run) -> None:
         body = await run_search(retrieval, request.user, wanted)
@@ -107,10 +108,11 @@ async def chat(
 ) -> Response[AnswerBody | None]:
     """Answer a question and keep the turn in a conversation.
 
-    `?stream` or an explicit `Accept` decides between events (`context`, `chunk`, `done`) and JSON; otherwise a body
-    with `query` streams, one with `message` answers JSON.
+    `stream`, in the body or the address, or an explicit `Accept` decides between events (`context`, `chunk`, `done`)
+    and JSON; otherwise a body with `query` streams, one with `message` answers JSON.
     """
-    default = stream if stream is not None else data.message is None
+    chosen = data.stream if stream is None else stream
+    default = data.message is None if chosen is None else chosen
     if wants_stream(request, default):
         return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=False)
     wanted = _question(data)

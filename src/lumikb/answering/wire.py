@@ -10,8 +10,11 @@ from lumikb.retrieval.models import Hit
 from lumikb.retrieval.wire import FiltersBody, ResultBody, result_body
 
 
-class ChatBody(msgspec.Struct):
-    """A question, as `query` or `message`. `kb_id` is short for a list of one; none of both: all knowledge bases."""
+class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A question, as `query` or `message`. `kb_id` is short for a list of one; none of both: all knowledge bases.
+
+    `stream` is heeded by `/chat` alone; the others always stream.
+    """
 
     query: str | None = None
     message: str | None = None
@@ -22,6 +25,7 @@ class ChatBody(msgspec.Struct):
     limit: int = 10
     filters: FiltersBody | None = None
     cancel_on_disconnect: bool | None = None
+    stream: bool | None = None
 
 
 class AnswerBody(msgspec.Struct, kw_only=True):
@@ -49,10 +53,16 @@ class SearchAnswerBody(AnswerBody, kw_only=True):
 
 
 class ConversationForm(msgspec.Struct, forbid_unknown_fields=True):
-    """A conversation to create, or to rename."""
+    """A conversation to create."""
 
     title: str
     kb_ids: list[str] | None = None
+
+
+class ConversationPatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change of a conversation; its knowledge bases stay."""
+
+    title: str
 
 
 class ConversationBody(msgspec.Struct, kw_only=True):

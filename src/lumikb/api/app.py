@@ -23,6 +23,7 @@ from lumikb.api.edge import Edge
 from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error, on_unreadable_body
 from lumikb.api.idempotency import Idempotency
 from lumikb.api.pages import SpecificationAlone, page_handlers, refuse_unknown_page
+from lumikb.http.bodies import StrictRequest
 from lumikb.http.permission import MARK, Permission, requires
 from lumikb.identity.routes import identity_router
 from lumikb.identity.service import IdentityService
@@ -91,6 +92,7 @@ class AppOptions:
 
     version: str
     request_bytes_max: int
+    upload_bytes_max: int
     answer_seconds_max: float
     cors_origins: tuple[str, ...]
 
@@ -105,7 +107,7 @@ def make_app(services: Services, options: AppOptions, lifespan: Lifespan) -> Edg
         dependencies={item.name: _provide(getattr(services, item.name)) for item in fields(services)},
         middleware=[
             DefineMiddleware(Authentication, identity=services.identity, record=services.record),
-            DefineMiddleware(Idempotency, record=services.record),
+            DefineMiddleware(Idempotency, record=services.record, upload_bytes_max=options.upload_bytes_max),
         ],
         exception_handlers={
             LumiError: on_lumi_error,
@@ -116,6 +118,7 @@ def make_app(services: Services, options: AppOptions, lifespan: Lifespan) -> Edg
         },
         openapi_config=_openapi(options.version),
         cors_config=_cors(options.cors_origins),
+        request_class=StrictRequest,
         request_max_body_size=options.request_bytes_max,
         lifespan=[lifespan],
         logging_config=None,

@@ -18,7 +18,7 @@ _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class CrossSiteError(NotAllowedError):
-    """A browser sent the cookie along with a write that another site began."""
+    """A browser sent a write that another site began, along with the cookie or to sign in."""
 
     code = "CROSS_SITE_REQUEST"
 
@@ -45,7 +45,9 @@ class Authentication:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         actor = await self._find(headers)
         ensure(actor, mark)
-        if actor is not None and actor.by_cookie and scope["method"] not in _SAFE_METHODS:
+        # A form signs in without a cookie, and a page of another site may send one: to its author's account.
+        by_browser = _is_form(headers) if actor is None else actor.by_cookie
+        if by_browser and scope["method"] not in _SAFE_METHODS:
             _refuse_cross_site(headers)
         if scope["route_handler"].opt.get(LONG):
             cast(Any, scope)[UNBIND]()
@@ -66,6 +68,10 @@ def _cookie(header: str) -> str | None:
     """Read by hand: `http.cookies` drops all cookies when a neighbour's, on the same host, is not to its liking."""
     pairs = (pair.strip().partition("=") for pair in header.split(";"))
     return next((value for name, _, value in pairs if name == COOKIE), None)
+
+
+def _is_form(headers: dict[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
 def _refuse_cross_site(headers: dict[str, str]) -> None:

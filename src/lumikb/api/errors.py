@@ -1,6 +1,7 @@
 """The one place where errors become HTTP answers."""
 
-from typing import Any, cast
+from enum import EnumType
+from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 from litestar import Request, Response
@@ -26,9 +27,13 @@ STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [
     (errors.TooLargeError, 413),
     (errors.UnsupportedTypeError, 415),
     (RangeNotSatisfiableError, 416),
+    (errors.BusyError, 429),
     (errors.UnavailableError, 503),
     (errors.TimedOutError, 504),
 ]
+
+# Sent with 429. Work that holds a place, such as a streamed answer, takes some seconds.
+RETRY_AFTER_SECONDS = 5
 
 _CODES = {
     400: "BAD_REQUEST",
@@ -71,15 +76,18 @@ def error_body(code: str, message: str, details: dict[str, Any], detail: Any = N
     return ErrorBody(info, message if detail is None else detail)
 
 
-def on_lumi_error(_: Request[Any, Any, Any], error: errors.LumiError) -> Response[ErrorBody]:
+def on_lumi_error(request: Request[Any, Any, Any], error: errors.LumiError) -> Response[ErrorBody]:
     """An error raised on purpose."""
     status = status_of(error)
     if status == 500:
         log.error("request failed", code=error.stable_code, reason=error.message)
     detail = None
     if status == 422:
-        detail = [{"loc": ["body", str(error.details.get("field", ""))], "msg": error.message, "type": "value_error"}]
+        field = str(error.details.get("field", ""))
+        detail = [{"loc": [_source(request, field), field], "msg": error.message, "type": "value_error"}]
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 429:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, RangeNotSatisfiableError):
         headers["Content-Range"] = f"bytes */{error.details['size']}"
     body = error_body(error.stable_code, error.message, error.details, detail)
@@ -89,7 +97,7 @@ def on_lumi_error(_: Request[Any, Any, Any], error: errors.LumiError) -> Respons
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
     """An error of the framework: routing, decoding, validation."""
     if isinstance(error, ValidationException):
-        return _validation(error)
+        return _validation(request, error)
     if isinstance(error.__cause__, SerializationException):
         return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
     if error.status_code >= 500:
@@ -118,16 +126,39 @@ def on_any_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorB
     return Response(body, status_code=HTTP_500_INTERNAL_SERVER_ERROR)
 
 
-def _validation(error: ValidationException) -> Response[ErrorBody]:
+def _source(request: Request[Any, Any, Any], field: str) -> str:
+    """Where a refused field stands."""
+    if field in request.query_params:
+        return "query"
+    return "header" if field == "Idempotency-Key" else "body"
+
+
+def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[ErrorBody]:
     found: list[dict[str, str]] = cast(Any, error.extra) or [{"message": error.detail}]
     fields: list[dict[str, Any]] = [
         {
             "loc": [item.get("source", "body"), item.get("key", "")],
-            # Litestar's whole message about a missing body is the quoted name of the parameter.
-            "msg": "The body is missing." if item.get("message") == "'data'" else item.get("message", ""),
+            "msg": _sentence(request, item.get("key", ""), item.get("message", "")),
             "type": "value_error",
         }
         for item in found
     ]
     message = "; ".join(f"{field['loc'][-1]}: {field['msg']}".strip(": ") for field in fields) or error.detail
     return Response(error_body("VALIDATION_ERROR", message, {"fields": fields}, fields), status_code=422)
+
+
+def _sentence(request: Request[Any, Any, Any], name: str, message: str) -> str:
+    if message == "'data'":  # Litestar's whole message about a missing body is the quoted name of the parameter
+        return "The body is missing."
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
+    allowed = _choices(parameter.raw) if parameter else []
+    return f"{message}. It is one of {', '.join(allowed)}." if allowed else message
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values of an enumeration or a `Literal`, also of an optional one; nothing for any other type."""
+    if isinstance(kind, EnumType):
+        return [str(member.value) for member in cast(Any, kind)]
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return [value for part in get_args(kind) for value in _choices(part)]

@@ -42,6 +42,7 @@ _CATEGORIES: dict[int, type[errors.LumiError]] = {
     413: errors.TooLargeError,
     415: errors.UnsupportedTypeError,
     422: errors.InvalidInputError,
+    429: errors.BusyError,
     503: errors.UnavailableError,
     504: errors.TimedOutError,
 }
@@ -110,7 +111,10 @@ class Client:
         except errors.NotFoundError as error:
             names = ", ".join(error.details.get("available", []))
             others = f" There are: {names}." if names else ""
-            raise errors.NotFoundError(f"There is no knowledge base called {name}.{others}", **error.details) from error
+            told = f"There is no knowledge base called {name}.{others}"
+            missing = errors.NotFoundError(told, code=error.stable_code, **error.details)
+            missing.request_id = error.request_id
+            raise missing from error
 
     async def kb_ids(self, names: list[str] | None) -> list[str] | None:
         """The ids of knowledge bases by name; None, which is all of them, for none."""
@@ -205,7 +209,9 @@ async def _in_process(loaded: LoadedSettings) -> AsyncGenerator[Client]:
     chosen = loaded.origins["log_level"] != "default"
     set_up_logging(settings.log_format, settings.log_level if chosen else "error")
     token = secrets.token_urlsafe(32)
-    app = Platform(settings, local_token=token).app()
+    platform = Platform(settings, local_token=token)
+    platform.open()
+    app = platform.app()
     transport = httpx.ASGITransport(app)
     async with (
         _lifespan(app),
@@ -256,7 +262,9 @@ def _error(status: int, body: Any, where: str) -> errors.LumiError:
         return UnreachableError(f"What answers as {where} is not LumiKB (status {status}). Check the address.")
     if status == 401:
         message = f"{where[:1].upper()}{where[1:]} does not know the key that was sent. Check LUMIKB_API_KEY."
-    return _CATEGORIES.get(status, errors.LumiError)(message, code=code, **details)
+    error = _CATEGORIES.get(status, errors.LumiError)(message, code=code, **details)
+    error.request_id = found.get("request_id")
+    return error
 
 
 def _headers(credential: str) -> dict[str, str]:

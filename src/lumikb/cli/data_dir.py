@@ -16,6 +16,12 @@ class DataDirBusyError(LumiError):
     code = "DATA_DIR_BUSY"
 
 
+class DataDirUnusableError(LumiError):
+    """The data directory cannot be made or written."""
+
+    code = "DATA_DIR_UNUSABLE"
+
+
 class DataDir:
     """Holds the lock of a data directory from `acquire` to `release` (or the end of the process)."""
 
@@ -25,15 +31,12 @@ class DataDir:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the lock; raises `DataDirBusyError`."""
+        """Take the lock; raises `DataDirBusyError` and `DataDirUnusableError`."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = (self.path / "lock").open("w")
         except OSError as exc:
-            raise LumiError(
-                f"The data directory {self.path} cannot be written ({exc.strerror}). Set LUMIKB_DATA_DIR.",
-                code="DATA_DIR_UNUSABLE",
-            ) from exc
+            raise self._unusable(exc) from exc
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
@@ -41,9 +44,14 @@ class DataDir:
             raise DataDirBusyError(
                 f"Another LumiKB process uses {self.path}. Stop it, or set LUMIKB_DATA_DIR to another directory."
             ) from exc
+        try:
+            # Shows that files can be written here, and takes down what a server that was killed had announced.
+            _write_private(self._announcement, "")
+            self._announcement.unlink()
+        except OSError as exc:
+            lock.close()
+            raise self._unusable(exc) from exc
         self._lock = lock
-        # A server that was killed leaves what it had announced.
-        self._announcement.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the lock back, and take down what was announced."""
@@ -57,6 +65,12 @@ class DataDir:
         token = secrets.token_urlsafe(32)
         _write_private(self._announcement, json.dumps({"url": url, "token": token, "pid": os.getpid()}))
         return token
+
+    def _unusable(self, error: OSError) -> DataDirUnusableError:
+        return DataDirUnusableError(
+            f"The data directory {self.path} cannot be written ({error.strerror}). Change its owner or make room, or "
+            "set LUMIKB_DATA_DIR to another directory."
+        )
 
     def running_server(self) -> tuple[str, str] | None:
         """URL and token of the server that was announced, or None."""

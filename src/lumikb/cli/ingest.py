@@ -46,7 +46,7 @@ def ingest_command(
         print_json(body)
     else:
         _print_summary(body, outcomes)
-    raise typer.Exit(report_failures(outcomes))
+    raise typer.Exit(report_failures(outcomes, as_json=as_json))
 
 
 async def get_or_create_kb(client: "Client", name: str, description: str = "") -> tuple["Body", bool]:
@@ -57,10 +57,10 @@ async def get_or_create_kb(client: "Client", name: str, description: str = "") -
         return await client.post("/knowledge-bases", {"name": name, "description": description}), True
 
 
-def report_failures(outcomes: Sequence["Outcome"]) -> int:
-    """Name each file that failed and the reason on standard error; gives the exit code."""
+def report_failures(outcomes: Sequence["Outcome"], *, as_json: bool) -> int:
+    """Name each file that failed and the reason on standard error, unless the JSON says it; gives the exit code."""
     failed = [outcome for outcome in outcomes if outcome.result == "failed"]
-    for outcome in failed:
+    for outcome in () if as_json else failed:
         reason = outcome.error["message"] if outcome.error else "It failed."
         typer.echo(f"lumikb: {one_line(outcome.path)}: {one_line(reason)}", err=True)
     return 1 if failed else 0

@@ -2,17 +2,32 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from lumikb.cli import answers, bases, configuration, documents, ingest, maintenance, sample, status
+from lumikb.cli.output import print_json
 from lumikb.kit import errors
+from lumikb.settings import SettingError, load_settings
 
 FAILED, USAGE, NOT_FOUND, REFUSED = 1, 2, 3, 4
 
 app = typer.Typer(name="lumikb", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class UsageError(errors.LumiError):
+    """The command line has no such command, or not with these arguments."""
+
+    code = "USAGE"
+
+
+class NotConfirmedError(errors.LumiError):
+    """The command asked, and the answer was no."""
+
+    code = "NOT_CONFIRMED"
 
 
 @app.callback()
@@ -20,7 +35,8 @@ def lumikb() -> None:
     """Put documents in, get answers whose every claim opens the passage that proves it.
 
     Commands talk to the server named by LUMIKB_URL and LUMIKB_API_KEY, else to the one that runs on the data directory,
-    else they open the data directory themselves. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused.
+    else they open the data directory themselves. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused. With
+    --json an error is a JSON object on standard error, in the form of the HTTP routes.
     """
 
 
@@ -31,7 +47,6 @@ def serve_command(
 ) -> None:
     """Serve the platform until Ctrl-C."""
     from lumikb.cli.serve import serve
-    from lumikb.settings import load_settings
 
     serve(load_settings(host=host, port=port))
 
@@ -55,20 +70,36 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        ended = app(sys.argv[1:] or ["--help"], prog_name="lumikb", standalone_mode=False)
+        ended = app(arguments, prog_name="lumikb", standalone_mode=False)
     except typer.TyperException as error:
-        sys.exit(complain(f"{error.format_message().rstrip('.')}. See `lumikb --help`.", error.exit_code))
+        usage = UsageError(f"{error.format_message().rstrip('.')}. See `lumikb --help`.")
+        sys.exit(complain(usage, error.exit_code, arguments))
     except typer.Abort:
-        sys.exit(complain("Nothing was done.", FAILED))
+        sys.exit(complain(NotConfirmedError("Nothing was done."), FAILED, arguments))
     except errors.LumiError as error:
-        sys.exit(complain(error.message, exit_code(error)))
+        sys.exit(complain(error, exit_code(error), arguments))
     sys.exit(ended if isinstance(ended, int) else 0)
 
 
-def complain(message: str, code: int) -> int:
-    """Say on standard error what went wrong; gives the exit code back."""
-    typer.echo(f"lumikb: {message}", err=True)
+def complain(error: errors.LumiError, code: int, arguments: Sequence[str]) -> int:
+    """Say on standard error what went wrong, as JSON where the command was to print JSON; gives the exit code back."""
+    if "--json" in arguments:
+        print_json(
+            {
+                "error": {
+                    "code": error.stable_code,
+                    "message": error.message,
+                    "details": error.details,
+                    "request_id": error.request_id,
+                },
+                "detail": error.message,
+            },
+            err=True,
+        )
+    else:
+        typer.echo(f"lumikb: {error.message}", err=True)
     return code
 
 
@@ -78,4 +109,4 @@ def exit_code(error: errors.LumiError) -> int:
         return NOT_FOUND
     if isinstance(error, errors.UnauthenticatedError | errors.ForbiddenError):
         return REFUSED
-    return USAGE if isinstance(error, errors.InvalidInputError) else FAILED
+    return USAGE if isinstance(error, errors.InvalidInputError | SettingError) else FAILED

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else; errors too.")]
 
 _SIZES = ["B", "kB", "MB", "GB", "TB"]
 
 
-def print_json(body: Any) -> None:
+def print_json(body: Any, *, err: bool = False) -> None:
     """Print a body as JSON; in UTF-8 whatever the terminal speaks (RFC 8259, section 8.1)."""
-    typer.echo(json.dumps(body, ensure_ascii=False, indent=2).encode("utf-8", "replace"))
+    typer.echo(json.dumps(body, ensure_ascii=False, indent=2).encode("utf-8", "replace"), err=err)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -34,7 +34,7 @@ def sample_command(as_json: AsJson = False) -> None:
     from lumikb.cli.client import run
 
     body, outcomes = run(_make)
-    code = report_failures(outcomes)
+    code = report_failures(outcomes, as_json=as_json)
     if as_json:
         print_json(body)
     else:

@@ -1,5 +1,6 @@
 """`lumikb serve`: the whole platform in one process."""
 
+import errno
 import gc
 import signal
 import socket
@@ -59,7 +60,8 @@ class _Server(uvicorn.Server):
         self._notices = notices
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then print the welcome."""
+        """Start, then print the welcome; raises what is wrong, which uvicorn's lifespan tells by a traceback."""
+        self._platform.open()
         await super().startup(sockets)
         if self.should_exit:
             return
@@ -112,10 +114,13 @@ def _listener(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:
         listener.close()
+        number, reason = (exc.errno, exc.strerror) if isinstance(exc, OSError) else (None, "no name of a host")
+        of_port = number in {errno.EADDRINUSE, errno.EACCES}
+        cure = "LUMIKB_PORT to another port" if of_port else "LUMIKB_HOST to an address of this machine"
         raise AddressUnusableError(
-            f"{settings.host}:{settings.port} cannot be used ({exc.strerror}). Set LUMIKB_PORT to another port."
+            f"Port {settings.port} of {settings.host} cannot be used ({reason}). Set {cure}."
         ) from exc
     return listener
 

@@ -5,6 +5,7 @@ from typing import Any
 
 MARK = "permission"
 CREATES = "creates"
+SHOWN_ONCE = "shown_once"
 LONG = "long"
 
 
@@ -13,7 +14,9 @@ class Permission(StrEnum):
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
+    LIST_KEYS = "keys.list"
     MANAGE_KEYS = "keys.manage"
+    CONVERSATION_WRITE = "conversation.write"
     KB_CREATE = "kb.create"
     KB_READ = "kb.read"
     KB_WRITE = "kb.write"
@@ -22,9 +25,12 @@ class Permission(StrEnum):
     OPERATE = "operate"
 
 
-def requires(permission: Permission, *, creates: bool = False, long: bool = False) -> dict[str, Any]:
+def requires(
+    permission: Permission, *, creates: bool = False, shown_once: str | None = None, long: bool = False
+) -> dict[str, Any]:
     """The `opt` of a route handler.
 
-    A POST that `creates` honours `Idempotency-Key`; a `long` one is not bound by `answer_seconds_max`.
+    A POST that `creates` honours `Idempotency-Key`; `shown_once` names a secret in its answer, which is not kept to be
+    given again. A `long` route is not bound by `answer_seconds_max`.
     """
-    return {MARK: permission, CREATES: creates, LONG: long}
+    return {MARK: permission, CREATES: creates, SHOWN_ONCE: shown_once, LONG: long}

@@ -13,6 +13,8 @@ from litestar.types import Receive, Scope, Send
 
 CONTENT_TYPE = "text/event-stream"
 HEARTBEAT = b": heartbeat\n\n"
+# Exactly this content type: with a charset some readers do not recognise it.
+STREAM_HEADERS = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,8 @@ class _EventStreamApp(ASGIResponse):
         self._events = events
         self._heartbeat_seconds = heartbeat_seconds
         self._on_disconnect = on_disconnect
-        # Exactly this content type: with a charset some readers do not recognise it.
         self._headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"cache-control", b"no-cache"),
-            (b"x-accel-buffering", b"no"),
-            *((name.lower().encode(), value.encode()) for name, value in headers.items()),
+            (name.lower().encode(), value.encode()) for name, value in {**STREAM_HEADERS, **headers}.items()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,9 @@ from lumikb.store.record.tables.knowledge import knowledge_bases
 
 _SCOPE_FOR = {
     Permission.SIGNED_IN: Scope.READ,
+    Permission.LIST_KEYS: Scope.READ,
     Permission.MANAGE_KEYS: Scope.ADMIN,
+    Permission.CONVERSATION_WRITE: Scope.WRITE,
     Permission.KB_READ: Scope.READ,
     Permission.KB_GENERATE: Scope.READ,
     Permission.KB_WRITE: Scope.WRITE,
@@ -23,6 +25,8 @@ _SCOPE_FOR = {
     Permission.KB_ADMIN: Scope.ADMIN,
     Permission.OPERATE: Scope.ADMIN,
 }
+
+_OF_KEYS = {Permission.LIST_KEYS, Permission.MANAGE_KEYS}
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def decide(
         return Decision(False, "level below operator, or a key that is limited to knowledge bases")
     if permission is Permission.KB_CREATE and (actor.level < kb_create_level or actor.kb_ids is not None):
         return Decision(False, "may not create knowledge bases")
+    if permission in _OF_KEYS and actor.kb_ids is not None:
+        return Decision(False, "a key that is limited to knowledge bases has no part in keys")
     if target is not None:
         return _decide_kb(actor, target)
     return Decision(True)

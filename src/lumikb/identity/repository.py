@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from lumikb.identity.models import ApiKey, User
 from lumikb.kit import clock
@@ -11,6 +11,7 @@ from lumikb.kit.ids import new_id
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.identity import api_keys, sessions, users
+from lumikb.store.record.tables.knowledge import knowledge_bases
 from lumikb.store.record.tables.operations import settings
 
 SETUP_KEY = "setup_token_sha256"
@@ -123,6 +124,13 @@ def create_api_key(
     key = ApiKey(new_id(), user_id, name, prefix, scopes, kb_ids, clock.now(), expires_at, None)
     unit.connection.execute(insert(api_keys).values(**key.__dict__, key_sha256=key_sha256))
     return key
+
+
+def are_readable(connection: Connection, readable: ColumnElement[bool], kb_ids: list[str]) -> bool:
+    """Whether all of these knowledge bases are there, not archived, and within the condition."""
+    active = knowledge_bases.c.active_name.is_not(None)
+    found = connection.execute(select(knowledge_bases.c.id).where(active, readable))
+    return set(kb_ids) <= set(found.scalars())
 
 
 def list_api_keys(connection: Connection, user_id: str) -> list[ApiKey]:

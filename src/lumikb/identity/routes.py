@@ -9,6 +9,7 @@ from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie, State
 from litestar.di import NamedDependency
 
+from lumikb.http.bodies import ensure_json, wrong_field
 from lumikb.http.permission import Permission, requires
 from lumikb.identity import repository
 from lumikb.identity.errors import BadCredentialsError
@@ -61,14 +62,14 @@ class SetupForm(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
-class LoginForm(msgspec.Struct):
+class LoginForm(msgspec.Struct, forbid_unknown_fields=True):
     """Credentials."""
 
     email: str
     password: str
 
 
-class RefreshForm(msgspec.Struct):
+class RefreshForm(msgspec.Struct, forbid_unknown_fields=True):
     """A refresh token; it is spent by use."""
 
     refresh_token: str
@@ -129,10 +130,11 @@ async def login(
         except BadCredentialsError as error:
             raise MalformedRequestError(error.message, code=error.stable_code) from error
         return Response(None, status_code=204, cookies=[_cookie(request, done)])
+    ensure_json(request)
     try:
         data = msgspec.json.decode(await request.body(), type=LoginForm)
     except msgspec.ValidationError as exc:
-        raise InvalidInputError("Send email and password.") from exc
+        raise wrong_field(exc) from exc
     except msgspec.DecodeError as exc:
         raise MalformedRequestError("The body is not JSON.", code="BAD_JSON") from exc
     return _signed_in(request, await record.in_slow_pool(lambda: identity.sign_in(data.email, data.password)))
@@ -171,18 +173,21 @@ async def get_me(
     return _user_body(await record.read_async(lambda connection: identity.get_user(connection, request.user)))
 
 
-@get("/api-keys", opt=requires(Permission.SIGNED_IN), summary="List one's API keys")
+@get("/api-keys", opt=requires(Permission.LIST_KEYS), summary="List one's API keys")
 async def list_keys(request: ActorRequest, record: NamedDependency[Record]) -> ApiKeyList:
-    """One's own keys, without their secrets."""
+    """One's own keys, without their secrets. 403 for a key that is limited to knowledge bases."""
     keys = await record.read_async(lambda connection: repository.list_api_keys(connection, request.user.user_id))
     return ApiKeyList([_key_body(key) for key in keys], len(keys))
 
 
-@post("/api-keys", opt=requires(Permission.MANAGE_KEYS), summary="Create an API key")
+@post("/api-keys", opt=requires(Permission.MANAGE_KEYS, creates=True, shown_once="key"), summary="Create an API key")
 async def create_key(
     request: ActorRequest, identity: NamedDependency[IdentityService], record: NamedDependency[Record], data: ApiKeyForm
 ) -> ApiKeyBody:
-    """A new key; its secret is in this answer and nowhere else."""
+    """A new key; its secret is in this answer and nowhere else.
+
+    Sent again with its `Idempotency-Key` the request makes no second key: 409 `SECRET_SHOWN_ONCE`, with the key's `id`.
+    """
     name = data.name.strip()
     if not 1 <= len(name) <= 255:
         raise InvalidInputError("A name has 1 to 255 characters.", field="name")

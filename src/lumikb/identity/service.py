@@ -4,7 +4,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -22,6 +22,7 @@ from lumikb.identity.errors import (
 )
 from lumikb.identity.models import Actor, ApiKey, Level, Scope, SignIn, User
 from lumikb.identity.passwords import hash_password, verify_password
+from lumikb.identity.policy import readable
 from lumikb.identity.tokens import Claims, TokenSigner, fingerprint, new_secret
 from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
@@ -159,18 +160,23 @@ class IdentityService:
     def create_api_key(
         self, actor: Actor, name: str, scopes: list[Scope], kb_ids: list[str] | None, expires_at: datetime | None
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is shown this once. A key makes no key that may more or lives longer."""
+        """A new key and its secret, which is shown this once.
+
+        A key makes no key that may more or lives longer, and none at all when it is limited to knowledge bases.
+        """
         if not scopes:
             raise InvalidInputError("A key needs at least one scope: read, write or admin.", field="scopes")
         if actor.scopes is not None and not actor.scopes >= set(scopes):
             raise InvalidInputError("A key cannot grant more than it has.", field="scopes")
-        if actor.kb_ids is not None:
-            kb_ids = sorted(actor.kb_ids.intersection(actor.kb_ids if kb_ids is None else kb_ids))
+        if expires_at is not None and expires_at <= clock.now():
+            raise InvalidInputError("expires_at has passed already.", field="expires_at")
         if actor.key_expires_at is not None:
             expires_at = min(expires_at or actor.key_expires_at, actor.key_expires_at)
-        secret = KEY_PREFIX + new_secret()
+        secret, owner = KEY_PREFIX + new_secret(), replace(actor, scopes=None)
 
         def create(unit: UnitOfWork) -> ApiKey:
+            if kb_ids and not repository.are_readable(unit.connection, readable(owner), kb_ids):
+                raise InvalidInputError("kb_ids names a knowledge base that is not there.", field="kb_ids")
             key = repository.create_api_key(
                 unit,
                 actor.user_id,

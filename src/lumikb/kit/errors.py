@@ -11,6 +11,8 @@ class LumiError(Exception):
     """Root error. `code` is stable and machine-readable; `details` are JSON-ready facts without secrets or paths."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
+    # Of an error that came over HTTP: what to look for in the server's log.
+    request_id: str | None = None
 
     def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
         super().__init__(message)
@@ -77,6 +79,12 @@ class UnavailableError(LumiError):
     """A needed dependency is down; `details["service"]` names it."""
 
     code = "SERVICE_UNAVAILABLE"
+
+
+class BusyError(LumiError):
+    """A named bound on what goes on at the same time is reached; trying again may help."""
+
+    code = "TOO_MANY_REQUESTS"
 
 
 class TimedOutError(LumiError):

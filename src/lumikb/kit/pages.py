@@ -21,9 +21,9 @@ class PageRequest:
 
     def __post_init__(self) -> None:
         if not 1 <= self.page <= PAGE_MAX:
-            raise InvalidInputError(f"page must lie between 1 and {PAGE_MAX}", page=self.page)
+            raise InvalidInputError(f"page must lie between 1 and {PAGE_MAX}.", field="page")
         if not 1 <= self.limit <= LIMIT_MAX:
-            raise InvalidInputError(f"limit must lie between 1 and {LIMIT_MAX}", limit=self.limit)
+            raise InvalidInputError(f"limit must lie between 1 and {LIMIT_MAX}.", field="limit")
 
     @property
     def offset(self) -> int:

@@ -20,7 +20,7 @@ from lumikb.http.routes import is_head
 from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.knowledge.models import Chunk, Document, DocumentFilter, NewDocument
+from lumikb.knowledge.models import Chunk, Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.wire import (
@@ -56,10 +56,10 @@ async def list_documents(
     kb_id: str,
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
-    sort_by: str = "created_at",
+    sort_by: DocumentSort = DocumentSort.CREATED_AT,
     sort_order: Literal["asc", "desc"] = "desc",
     search: str | None = None,
-    status: str | None = None,
+    status: DocumentStatus | None = None,
     mime_type: str | None = None,
     tags: Tags = None,
     date_from: datetime | None = None,
@@ -83,7 +83,7 @@ async def list_all_documents(
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
     collection: str | None = None,
-    status: str | None = None,
+    status: DocumentStatus | None = None,
 ) -> PageBody[DocumentBody]:
     """Documents of every knowledge base that the caller may read, or of the one called `collection`."""
     asked = PageRequest(page, limit)
@@ -184,7 +184,7 @@ async def get_document_content(
 ) -> ContentBody:
     """The text at `[start, end)` in code points, up to 1,000,000 of them: what citations and chunks point into."""
     if start < 0 or (end is not None and end < start):
-        raise InvalidInputError("start and end must not be negative or reversed.", start=start, end=end)
+        raise InvalidInputError("start and end must not be negative or reversed.", field="start")
 
     def read(connection: Connection) -> str:
         return documents.parsed_text(documents.get(connection, request.user, document_id, kb_id=kb_id)).text

@@ -28,6 +28,16 @@ class DocumentStatus(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+class DocumentSort(StrEnum):
+    """What a list of documents is ordered by."""
+
+    NAME = "name"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    FILE_SIZE_BYTES = "file_size_bytes"
+    STATUS = "status"
+
+
 class Step(StrEnum):
     """The steps of an ingestion, in order."""
 
@@ -108,12 +118,12 @@ class DocumentFilter:
     """Which documents a list wants; None does not narrow. `tags` must all be there. Dates are inclusive."""
 
     search: str | None = None
-    status: str | None = None
+    status: DocumentStatus | None = None
     mime_type: str | None = None
     tags: tuple[str, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
-    sort_by: str = "created_at"
+    sort_by: DocumentSort = DocumentSort.CREATED_AT
     descending: bool = True
 
     def __post_init__(self) -> None:

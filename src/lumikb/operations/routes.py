@@ -1,6 +1,7 @@
 """Routes of operations: health, status, jobs, metrics."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -15,15 +16,24 @@ from lumikb.http.permission import Permission, requires
 from lumikb.identity.errors import NotAllowedError
 from lumikb.identity.models import Actor, Level
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
+from lumikb.knowledge.removal import PURGE_JOB
+from lumikb.knowledge.service import INGEST_JOB
 from lumikb.knowledge.wire import ErrorNote
 from lumikb.operations.health import Health, HealthBody
 from lumikb.operations.verify import Verifier, VerifyBody
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobNotFoundError
-from lumikb.store.jobs.models import Job
+from lumikb.store.jobs.models import Job, JobStatus
 from lumikb.store.record.engine import Record
 
 ActorRequest = Request[Actor, None, State]
+
+
+class JobType(StrEnum):
+    """The types of job that there are."""
+
+    INGEST = INGEST_JOB
+    PURGE = PURGE_JOB
 
 
 class StatusBody(msgspec.Struct):
@@ -110,8 +120,8 @@ async def list_jobs(
     record: NamedDependency[Record],
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
-    type: str | None = None,
-    status: str | None = None,
+    type: JobType | None = None,
+    status: JobStatus | None = None,
     kb_id: str | None = None,
 ) -> PageBody[JobBody]:
     """One's own jobs, newest first; operators see everybody's."""

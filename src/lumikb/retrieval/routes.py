@@ -24,7 +24,7 @@ from lumikb.retrieval.wire import (
 )
 
 ActorRequest = Request[Actor, None, State]
-KbIds = Annotated[list[str] | None, Parameter(description="Repeat, or separate by commas; none: all.")]
+KbIds = Annotated[list[str] | None, Parameter(description="Repeat, or separate by commas; left out: all.")]
 
 
 @post("/search/quick", opt=requires(Permission.KB_READ), status_code=200, summary="Search without an answer")
@@ -60,9 +60,16 @@ retrieval_router = Router(path="/", tags=["Search"], route_handlers=[search_quic
 
 
 def split_ids(values: list[str] | None) -> list[str] | None:
-    """Repeated and comma-separated ids alike; None when none is given."""
-    ids = [part.strip() for value in values or () for part in value.split(",") if part.strip()]
-    return ids or None
+    """Repeated and comma-separated ids alike; None when the parameter is absent.
+
+    One without an id, such as `?kb_ids=`, is an error: what a script left empty must not come to mean all.
+    """
+    if values is None:
+        return None
+    ids = [part.strip() for value in values for part in value.split(",") if part.strip()]
+    if not ids:
+        raise InvalidInputError("kb_ids names no knowledge base. Leave it out to search all.", field="kb_ids")
+    return ids
 
 
 async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRequest) -> ResultsBody:

@@ -44,7 +44,7 @@ class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
     date_to: Moment | None = None
 
 
-class SearchBody(msgspec.Struct):
+class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone."""
 
     query: str
@@ -66,7 +66,7 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     search_time_ms: float
 
 
-class SimilarBody(msgspec.Struct):
+class SimilarBody(msgspec.Struct, forbid_unknown_fields=True):
     """What to find neighbours of: a chunk, or a document."""
 
     document_id: str | None = None

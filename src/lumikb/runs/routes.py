@@ -7,8 +7,8 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from lumikb.http.permission import Permission, requires
-from lumikb.http.routes import is_head
-from lumikb.http.sse import CONTENT_TYPE
+from lumikb.http.routes import HeadersAlone, is_head
+from lumikb.http.sse import STREAM_HEADERS
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import MalformedRequestError
 from lumikb.runs.service import RunService
@@ -27,7 +27,7 @@ async def follow_run(
         raise MalformedRequestError("Last-Event-ID is the id of an event, a number.")
     events = await runs.events(request.user, run_id, int(last))
     if is_head():
-        return Response(None, headers={"Content-Type": CONTENT_TYPE, "X-Run-Id": run_id})
+        return HeadersAlone({**STREAM_HEADERS, "X-Run-Id": run_id})
     return streamer.resume(run_id, events)
 
 

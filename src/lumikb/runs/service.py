@@ -1,22 +1,19 @@
 """Use cases of runs: start, follow, resume, cancel."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 from lumikb.http.context import current_request
 from lumikb.http.sse import ServerSentEvent
 from lumikb.identity.models import Actor
-from lumikb.kit.errors import LumiError, NotFoundError
+from lumikb.kit.errors import BusyError, LumiError, NotFoundError
 from lumikb.kit.ids import new_id
 from lumikb.kit.telemetry import get_logger
 from lumikb.runs import repository
 from lumikb.runs.models import Run, RunStatus
 from lumikb.store.record.engine import Record, UnitOfWork
 
-# Ended runs that are kept in memory, newest first to go last; older ones are read from the record.
-RUNS_IN_MEMORY = 500
 KEPT_FOR = timedelta(days=1)
 
 log = get_logger(__name__)
@@ -30,21 +27,33 @@ class RunNotFoundError(NotFoundError):
     code = "RUN_NOT_FOUND"
 
 
-class RunService:
-    """Runs of this process, and those that the record keeps."""
+class TooManyRunsError(BusyError):
+    """As many runs as `runs_max` allows are under way."""
 
-    def __init__(self, record: Record) -> None:
+    code = "TOO_MANY_RUNS"
+
+
+class RunService:
+    """Runs of this process, at most `runs_max` of them, and those that the record keeps.
+
+    Ended runs stay in memory until others need their place; then they are read from the record.
+    """
+
+    def __init__(self, record: Record, *, runs_max: int) -> None:
         self._record = record
-        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._runs_max = runs_max
+        self._runs: dict[str, Run] = {}
 
     def start(
         self, actor: Actor, kind: str, produce: Produce, *, conversation_id: str | None = None, keep: bool = True
     ) -> Run:
-        """Start a run on the server; `produce` emits its events. A run that is not `keep` lives in memory only."""
+        """Start a run on the server; `produce` emits its events. A run that is not `keep` lives in memory only.
+
+        Raises `TooManyRunsError`.
+        """
+        self._make_room()
         run = Run(new_id(), actor, kind, conversation_id)
         self._runs[run.id] = run
-        while len(self._runs) > RUNS_IN_MEMORY and next(iter(self._runs.values())).ended:
-            self._runs.popitem(last=False)
         run.task = asyncio.create_task(self._produce(run, produce, keep), name=f"run-{run.id}")
         run.task.add_done_callback(lambda _: _end_unbegun(run))
         return run
@@ -76,6 +85,20 @@ class RunService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _make_room(self) -> None:
+        """Forget the oldest run that has ended and been kept, if there are as many as there may be."""
+        if len(self._runs) < self._runs_max:
+            return
+        done = (run.id for run in self._runs.values() if run.task is not None and run.task.done())
+        oldest = next(done, None)
+        if oldest is None:
+            raise TooManyRunsError(
+                f"{self._runs_max} streamed answers are under way, as many as the setting runs_max allows. Try again "
+                "in a few seconds.",
+                runs_max=self._runs_max,
+            )
+        del self._runs[oldest]
 
     async def _produce(self, run: Run, produce: Produce, keep: bool) -> None:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.server import LumiClient
+from support.server import LumiClient, poll
 
 from lumikb.http.permission import Permission
 
@@ -226,6 +226,16 @@ def test_a_write_from_our_own_pages_passes(browser: LumiClient, target: Target) 
         assert browser.post("/conversations", json={"title": "mine"}, headers=headers).status_code == 201
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}], ids=str
+)
+def test_a_form_of_another_site_signs_nobody_in(anonymous: LumiClient, target: Target, headers: dict[str, str]) -> None:
+    form = {"username": target.email, "password": target.password}
+    response = anonymous.post("/auth/login", data=form, headers=headers)
+    assert_error(response, 403, "CROSS_SITE_REQUEST")
+    assert "set-cookie" not in response.headers
+
+
 def test_a_token_is_no_cookie_and_may_write_from_anywhere(api: LumiClient) -> None:
     headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
     assert api.post("/conversations", json={"title": "by token"}, headers=headers).status_code == 201
@@ -254,9 +264,10 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(api: LumiClient, anon
 
 
 def test_an_expired_key_is_none(api: LumiClient, anonymous: LumiClient) -> None:
-    past = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-    key = api.post("/api-keys", json={"name": "Old", "scopes": ["read"], "expires_at": past}).json()["key"]
-    assert_error(anonymous.get("/users/me", headers={"X-API-Key": key}), 401)
+    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    key = api.post("/api-keys", json={"name": "Old", "scopes": ["read"], "expires_at": soon}).json()["key"]
+    assert anonymous.get("/users/me", headers={"X-API-Key": key}).status_code == 200
+    poll(lambda: anonymous.get("/users/me", headers={"X-API-Key": key}).status_code == 401, "the key's end")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +281,9 @@ def test_an_expired_key_is_none(api: LumiClient, anonymous: LumiClient) -> None:
         {"name": "a" * 256, "scopes": ["read"]},
         {"name": "k", "scopes": ["read"], "expires_at": "tomorrow"},
         {"name": "k", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00"},
+        {"name": "k", "scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z"},
         {"name": "k", "scopes": ["read"], "kb_ids": "all"},
+        {"name": "k", "scopes": ["read"], "kb_ids": ["nope"]},
     ],
     ids=str,
 )
@@ -358,12 +371,33 @@ def test_a_document_is_not_reached_through_another_knowledge_base(
     assert api.get(library.path()).status_code == 200
 
 
-def test_a_key_cannot_make_a_key_that_may_more(key_client: Callable[..., LumiClient], kb_id: str) -> None:
-    client = key_client("read", "admin", kb_ids=[kb_id])
+def test_a_key_cannot_make_a_key_that_may_more(key_client: Callable[..., LumiClient]) -> None:
+    client = key_client("read", "admin")
     assert_error(client.post("/api-keys", json={"name": "More", "scopes": ["write"]}), 422, "VALIDATION_ERROR")
-    made = client.post("/api-keys", json={"name": "Same", "scopes": ["read"]})
-    assert made.status_code == 201
+    assert client.post("/api-keys", json={"name": "Same", "scopes": ["read"]}).status_code == 201
+
+
+def test_a_key_for_keys_alone_names_what_its_owner_reads(key_client: Callable[..., LumiClient], kb_id: str) -> None:
+    made = key_client("admin").post("/api-keys", json={"name": "One", "scopes": ["admin"], "kb_ids": [kb_id]})
+    assert made.status_code == 201, made.text
     assert made.json()["kb_ids"] == [kb_id]
+
+
+def test_a_reader_asks_but_changes_no_conversation(
+    api: LumiClient, key_client: Callable[..., LumiClient], kb_id: str
+) -> None:
+    reader, writer = key_client("read"), key_client("write")
+    path = f"/conversations/{reader.ask('Is there anything?', kb_ids=[kb_id])['conversation_id']}"
+    assert reader.get(path).status_code == 200
+    for refused in (
+        reader.post("/conversations", json={"title": "Mine"}),
+        reader.patch(path, json={"title": "Renamed"}),
+        reader.delete(path),
+    ):
+        assert_error(refused, 403, "NOT_ALLOWED")
+    assert api.get(path).json()["title"] == "Is there anything?"
+    assert writer.patch(path, json={"title": "Renamed"}).status_code == 200
+    assert writer.delete(path).status_code == 204
 
 
 def test_a_live_access_token_alone_refreshes(target: Target, anonymous: LumiClient) -> None:

@@ -125,6 +125,12 @@ def test_path_body_and_accept_choose_the_form(
     assert form_of(api, path, {field: QUESTION, "kb_ids": [library.kb_id]}, accept) == expected
 
 
+@pytest.mark.parametrize(("field", "stream"), [("message", True), ("query", False)])
+def test_the_body_may_choose_the_form_too(api: LumiClient, library: Library, field: str, stream: bool) -> None:
+    body = {field: QUESTION, "kb_ids": [library.kb_id], "stream": stream}
+    assert form_of(api, "/chat", body, None) == ("stream" if stream else "json")
+
+
 def test_one_knowledge_base_may_be_named_alone(api: LumiClient, library: Library, kb_id: str) -> None:
     assert not api.ask(QUESTION, kb_id=library.kb_id)["abstained"]
     assert api.ask(QUESTION, kb_id=kb_id)["abstained"]
@@ -188,6 +194,8 @@ def test_a_stream_that_abstains_ends_as_every_other(api: LumiClient, library: Li
         {"query": ""},
         {"message": "a" * 501},
         {"message": 5},
+        {"message": "a", "limit": "5"},
+        {"message": "a", "colour": "red"},
         {"message": "a", "limit": 0},
         {"message": "a", "limit": 51},
         {"message": "a", "kb_ids": "all"},

@@ -27,6 +27,12 @@ def test_a_conversation_lives_from_creation_to_deletion(api: LumiClient) -> None
     assert conversation["id"] not in {item["id"] for item in api.get("/conversations").json()["data"]}
 
 
+def test_a_conversation_is_not_moved_to_other_knowledge_bases(api: LumiClient, kb_id: str) -> None:
+    conversation = api.post("/conversations", json={"title": "Here", "kb_ids": [kb_id]}).json()
+    moved = api.patch(f"/conversations/{conversation['id']}", json={"title": "There", "kb_ids": []})
+    assert_error(moved, 422, "VALIDATION_ERROR")
+
+
 def test_turns_are_kept_in_order_with_their_citations(api: LumiClient, library: Library) -> None:
     first = api.ask(QUESTION, kb_ids=[library.kb_id])
     conversation_id = first["conversation_id"]

@@ -248,6 +248,10 @@ def test_the_list_sorts_both_ways(api: LumiClient, library: Library, sort_by: st
         {"limit": 0},
         {"limit": 101},
         {"sort_by": "sha256"},
+        {"sort_by": ""},
+        {"status": "BOGUS"},
+        {"status": "ready"},
+        {"status": ""},
         {"sort_order": "up"},
         {"date_from": "yesterday"},
         {"date_from": "2024-01-01T00:00:00"},
@@ -259,6 +263,28 @@ def test_a_list_out_of_bounds_is_refused(api: LumiClient, library: Library, para
     assert_error(api.get(f"/knowledge-bases/{library.kb_id}/documents", params=params), 422, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize(
+    ("params", "allowed"),
+    [
+        ({"status": "BOGUS"}, "PENDING, PROCESSING, READY, FAILED, ARCHIVED"),
+        ({"sort_by": "sha256"}, "name, created_at, updated_at, file_size_bytes, status"),
+        ({"sort_order": "up"}, "asc, desc"),
+        ({"limit": 101}, "between 1 and 100"),
+        ({"page": "x"}, "int"),
+        ({"tags": ",".join(str(number) for number in range(60))}, "50"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_refused_parameter_is_named_with_what_it_may_be(
+    api: LumiClient, library: Library, params: dict[str, Any], allowed: str
+) -> None:
+    response = api.get(f"/knowledge-bases/{library.kb_id}/documents", params=params)
+    assert_error(response, 422, "VALIDATION_ERROR")
+    (field,) = response.json()["detail"]
+    assert field["loc"] == ["query", *params]
+    assert allowed in field["msg"]
+
+
 def test_documents_are_listed_across_knowledge_bases_and_by_collection(
     api: LumiClient, library: Library, kb_id: str
 ) -> None:
@@ -268,6 +294,7 @@ def test_documents_are_listed_across_knowledge_bases_and_by_collection(
     there = api.get("/documents", params={"collection": library.kb_name, "limit": 100, "status": "READY"}).json()
     assert {document["name"] for document in there["data"]} == set(FACTS)
     assert_error(api.get("/documents", params={"collection": "nowhere at all"}), 404, "KB_NOT_FOUND")
+    assert_error(api.get("/documents", params={"status": "BOGUS"}), 422, "VALIDATION_ERROR")
 
 
 # One document

@@ -93,11 +93,32 @@ def test_head_of_what_is_not_there_is_not_there(whole: LumiClient) -> None:
     assert whole.head("/api/v1/chat").status_code == 405
 
 
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """The headers but those that belong to one request, or to the way its body is sent."""
+    passing = {"date", "x-request-id", "x-run-id", "transfer-encoding"}
+    return {name: value for name, value in response.headers.items() if name not in passing}
+
+
 def test_head_of_a_search_starts_no_work(api: LumiClient) -> None:
-    response = api.head("/search", params={"query": "lamp"})
+    params = {"query": "lamp"}
+    response = api.head("/search", params=params)
+    assert headers_of(response) == headers_of(api.get("/search", params=params))
     assert response.headers["content-type"] == "text/event-stream"
     assert "x-run-id" not in response.headers
     assert api.head("/search").status_code == 400
+    as_json = api.head("/search", params=params, headers={"Accept": "application/json"})
+    assert as_json.headers["content-type"] == "application/json"
+    assert "content-length" not in as_json.headers
+    assert api.head("/search", params={**params, "kb_ids": "nope"}).status_code == 404
+
+
+def test_head_of_a_run_tells_none_of_its_events(api: LumiClient, library: Library) -> None:
+    with api.stream("POST", "/query", json={"query": "lamp", "kb_ids": [library.kb_id]}) as response:
+        path = f"/runs/{response.headers['x-run-id']}/events"
+        response.read()
+    head, got = api.head(path), api.get(path)
+    assert headers_of(head) == headers_of(got)
+    assert head.headers["x-run-id"] == got.headers["x-run-id"]
 
 
 @pytest.mark.parametrize("path", ["/knowledge-bases", "/users/me", "/conversations", "/jobs", "/status"])
@@ -152,6 +173,19 @@ def test_a_body_that_cannot_be_read_is_refused(
 ) -> None:
     response = api.post(path, content=content, headers={"Content-Type": "application/json"})
     assert_error(response, status, code)
+
+
+@pytest.mark.parametrize("path", ["/knowledge-bases", "/search", "/chat", "/conversations", "/api-keys", "/auth/login"])
+@pytest.mark.parametrize("kind", ["text/plain", "text/plain;charset=UTF-8", "application/x-msgpack", "", "json"])
+def test_a_body_that_says_it_is_no_json_is_refused(api: LumiClient, path: str, kind: str) -> None:
+    response = api.post(path, content=b'{"title": "x", "name": "x"}', headers={"Content-Type": kind})
+    assert "application/json" in assert_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")["message"]
+
+
+def test_a_body_that_does_not_say_what_it_is_is_json(api: LumiClient) -> None:
+    assert api.post("/conversations", content=b'{"title": "Untyped"}').status_code == 201
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert api.post("/conversations", content=b'{"title": "Typed"}', headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize("path", ["/search", "/conversations", "/auth/login"])

@@ -106,6 +106,15 @@ def test_jobs_are_listed_newest_first_and_filtered(api: LumiClient, library: Lib
     assert ids(status="failed") == set()
 
 
+@pytest.mark.parametrize(
+    ("params", "allowed"), [({"status": "done"}, "completed"), ({"type": "ingest"}, "document.ingest, document.purge")]
+)
+def test_a_filter_of_jobs_that_fits_none_is_refused(api: LumiClient, params: dict[str, str], allowed: str) -> None:
+    response = api.get("/jobs", params=params)
+    assert allowed in assert_error(response, 422, "VALIDATION_ERROR")["message"]
+    assert response.json()["detail"][0]["loc"] == ["query", *params]
+
+
 def test_a_completed_job_shows_what_it_did(api: LumiClient, library: Library) -> None:
     job = api.get(f"/jobs/{library.text['job_id']}").json()
     assert set(job) == JOB

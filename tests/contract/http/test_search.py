@@ -132,6 +132,9 @@ def test_filters_narrow_the_results(api: LumiClient, library: Library) -> None:
         {"query": "a", "limit": 0},
         {"query": "a", "limit": 51},
         {"query": "a", "limit": "many"},
+        {"query": "a", "limit": "5"},
+        {"query": "a", "hybrid": "true"},
+        {"query": "a", "colour": "red"},
         {"query": "a", "min_score": -0.1},
         {"query": "a", "min_score": 2},
         {"query": "a", "keyword_weight": 1.5},
@@ -147,6 +150,43 @@ def test_filters_narrow_the_results(api: LumiClient, library: Library) -> None:
 @pytest.mark.parametrize("path", ["/search", "/search/quick", "/search?stream=true"])
 def test_a_search_that_breaks_the_schema_is_refused(api: LumiClient, path: str, body: dict[str, Any]) -> None:
     assert_error(api.post(path, json=body), 422, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"query": "a", "limit": "5"}, "limit"),
+        ({"query": "a", "limit": 51}, "limit"),
+        ({"query": "a", "colour": "red"}, "colour"),
+        ({"query": "a", "filters": {"tags": ["x", 5]}}, "filters.tags[1]"),
+        ({"query": "a", "filters": {"colour": "red"}}, "filters.colour"),
+        ({"limit": 5}, "query"),
+    ],
+    ids=str,
+)
+def test_a_refused_body_names_its_field(api: LumiClient, body: dict[str, Any], field: str) -> None:
+    response = api.post("/search/quick", json=body)
+    assert_error(response, 422, "VALIDATION_ERROR")
+    assert [item["loc"] for item in response.json()["detail"]] == [["body", field]]
+
+
+@pytest.mark.parametrize("params", [{"limit": 51}, {"limit": "x"}, {"min_score": 2}], ids=str)
+def test_a_refused_parameter_of_the_address_is_named_as_one(api: LumiClient, params: dict[str, Any]) -> None:
+    for path, more in (("/search", {"query": "a"}), ("/search/similar", {"document_id": "a"})):
+        if path == "/search" or "limit" in params:
+            response = api.get(path, params={**more, **params})
+            assert_error(response, 422, "VALIDATION_ERROR")
+            assert [item["loc"] for item in response.json()["detail"]] == [["query", *params]]
+
+
+@pytest.mark.parametrize("value", ["", ",", " , "])
+def test_knowledge_bases_that_were_left_empty_do_not_mean_all(api: LumiClient, library: Library, value: str) -> None:
+    refused = api.get("/search", params={"query": QUERY, "kb_ids": value})
+    assert_error(refused, 422, "VALIDATION_ERROR")
+    assert refused.json()["detail"][0]["loc"] == ["query", "kb_ids"]
+    similar = {"document_id": library.text["id"], "kb_ids": value}
+    assert_error(api.get("/search/similar", params=similar), 422, "VALIDATION_ERROR")
+    assert api.search(QUERY, kb_ids=[]) == []
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json", "*/*"])

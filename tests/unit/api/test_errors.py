@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from litestar import Request
 
 import lumikb
 from lumikb.api.errors import error_body, on_any_error, on_lumi_error, status_of
@@ -38,6 +39,7 @@ def errors_of_the_package() -> Iterator[type[errors.LumiError]]:
         (errors.UnsupportedTypeError, 415),
         (RangeNotSatisfiableError, 416),
         (errors.InvalidInputError, 422),
+        (errors.BusyError, 429),
         (errors.UnavailableError, 503),
         (errors.TimedOutError, 504),
         (errors.LumiError, 500),
@@ -74,9 +76,18 @@ def test_a_refusal_of_credentials_names_the_scheme() -> None:
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_refused_field_is_told_as_a_list() -> None:
-    response: Any = on_lumi_error(None, errors.InvalidInputError("Too long.", field="name"))  # type: ignore[arg-type]
-    assert response.content.detail == [{"loc": ["body", "name"], "msg": "Too long.", "type": "value_error"}]
+@pytest.mark.parametrize(
+    ("field", "source"), [("name", "body"), ("", "body"), ("limit", "query"), ("Idempotency-Key", "header")]
+)
+def test_a_refused_field_is_told_as_a_list_with_where_it_stands(field: str, source: str) -> None:
+    request: Any = Request({"type": "http", "query_string": b"limit=0", "headers": []})  # type: ignore[arg-type]
+    response: Any = on_lumi_error(request, errors.InvalidInputError("Too long.", field=field))
+    assert response.content.detail == [{"loc": [source, field], "msg": "Too long.", "type": "value_error"}]
+
+
+def test_who_is_to_wait_is_told_how_long() -> None:
+    response = on_lumi_error(None, errors.BusyError("Wait."))  # type: ignore[arg-type]
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_a_defect_tells_nothing_of_itself() -> None:

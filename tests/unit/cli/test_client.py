@@ -37,6 +37,7 @@ def error_body(code: str, message: str, **details: Any) -> Body:
         (404, errors.NotFoundError),
         (409, errors.ConflictError),
         (422, errors.InvalidInputError),
+        (429, errors.BusyError),
         (500, errors.LumiError),
         (503, errors.UnavailableError),
     ],
@@ -45,6 +46,7 @@ def test_an_error_of_the_server_keeps_its_code_and_sentence(status: int, categor
     with pytest.raises(category, match="Do this") as raised:
         call(lambda _: httpx.Response(status, json=error_body("CODE", "Do this.")), lambda client: client.get("/x"))
     assert raised.value.stable_code == "CODE"
+    assert raised.value.request_id == "r"
 
 
 def test_a_key_that_is_refused_is_named() -> None:

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lumikb.cli.data_dir import DataDir, DataDirBusyError
-from lumikb.kit.errors import LumiError
+from lumikb.cli.data_dir import DataDir, DataDirBusyError, DataDirUnusableError
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
@@ -37,5 +36,15 @@ def test_what_a_killed_server_left_is_taken_down(tmp_path: Path) -> None:
 
 def test_an_unusable_directory_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LumiError, match="cannot be written"):
+    with pytest.raises(DataDirUnusableError, match="cannot be written"):
         DataDir(tmp_path / "file").acquire()
+
+
+def test_a_directory_that_takes_no_new_file_is_told_and_left_unlocked(tmp_path: Path) -> None:
+    (tmp_path / "server.new").mkdir()  # permissions would not hold root back
+    with pytest.raises(DataDirUnusableError, match="LUMIKB_DATA_DIR"):
+        DataDir(tmp_path).acquire()
+    (tmp_path / "server.new").rmdir()
+    data_dir = DataDir(tmp_path)
+    data_dir.acquire()
+    data_dir.release()

@@ -83,8 +83,8 @@ def test_a_knowledge_base_is_its_owners_and_the_administrators(
 @pytest.mark.parametrize(
     ("scope", "permissions"),
     [
-        (Scope.READ, {Permission.SIGNED_IN, Permission.KB_READ, Permission.KB_GENERATE}),
-        (Scope.WRITE, {Permission.KB_WRITE, Permission.KB_CREATE}),
+        (Scope.READ, {Permission.SIGNED_IN, Permission.LIST_KEYS, Permission.KB_READ, Permission.KB_GENERATE}),
+        (Scope.WRITE, {Permission.CONVERSATION_WRITE, Permission.KB_WRITE, Permission.KB_CREATE}),
         (Scope.ADMIN, {Permission.KB_ADMIN, Permission.OPERATE, Permission.MANAGE_KEYS}),
     ],
 )
@@ -105,6 +105,12 @@ def test_a_key_reaches_only_the_knowledge_bases_that_it_names(permission: Permis
 
 def test_a_key_that_names_knowledge_bases_may_not_create_any() -> None:
     assert not decide(key(SUPERUSER_ADMINISTRATOR, *Scope, kb_ids=("kb-own",)), Permission.KB_CREATE).allowed
+
+
+@pytest.mark.parametrize("permission", [Permission.LIST_KEYS, Permission.MANAGE_KEYS])
+def test_a_key_that_names_knowledge_bases_has_no_part_in_keys(permission: Permission) -> None:
+    assert decide(key(SUPERUSER_ADMINISTRATOR, *Scope), permission).allowed
+    assert not decide(key(SUPERUSER_ADMINISTRATOR, *Scope, kb_ids=("kb-own",)), permission).allowed
 
 
 def test_a_key_that_names_none_reaches_none() -> None:

@@ -11,7 +11,7 @@ from lumikb.identity.models import Actor, Level
 from lumikb.identity.repository import create_user
 from lumikb.kit.errors import UnavailableError
 from lumikb.runs.models import TERMINAL, Run, RunStatus
-from lumikb.runs.service import RunNotFoundError, RunService
+from lumikb.runs.service import RunNotFoundError, RunService, TooManyRunsError
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.answering import runs as runs_table
 
@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def service(record: Record) -> AsyncGenerator[RunService]:
-    service = RunService(record)
+    service = RunService(record, runs_max=100)
     yield service
     await service.close()
 
@@ -167,17 +167,17 @@ async def test_several_readers_follow_one_run_from_where_each_was(service: RunSe
 async def test_a_run_is_read_from_the_record_after_a_restart(service: RunService, record: Record, actor: Actor) -> None:
     run = service.start(actor, "chat", tell_a_story, conversation_id="c1")
     events = await ended(run)
-    restarted = RunService(record)
+    restarted = RunService(record, runs_max=100)
     for after in (0, 1, 3, 99):
         assert await read(restarted, actor, run.id, after) == events[after:]
 
 
 async def test_a_run_that_was_interrupted_by_the_shutdown_is_kept_as_stopped(record: Record, actor: Actor) -> None:
-    service = RunService(record)
+    service = RunService(record, runs_max=100)
     run = service.start(actor, "chat", wait_for_ever)
     await anext(run.follow())
     await service.close()
-    events = await read(RunService(record), actor, run.id)
+    events = await read(RunService(record, runs_max=100), actor, run.id)
     assert [event.name for event in events] == ["status", "error"]
 
 
@@ -188,18 +188,34 @@ async def test_a_run_that_is_not_to_be_kept_is_in_memory_only(
     assert await ended(run) == await read(service, actor, run.id)
     assert record.read(lambda connection: connection.execute(select(runs_table.c.id)).all()) == []
     with pytest.raises(RunNotFoundError):
-        await read(RunService(record), actor, run.id)
+        await read(RunService(record, runs_max=100), actor, run.id)
 
 
 async def test_another_users_run_is_not_found(service: RunService, record: Record, actor: Actor) -> None:
     run = service.start(actor, "chat", tell_a_story)
     await ended(run)
     other = make_actor(record, "two@example.org")
-    for asked in (service, RunService(record)):
+    for asked in (service, RunService(record, runs_max=100)):
         with pytest.raises(RunNotFoundError):
             await read(asked, other, run.id)
         with pytest.raises(RunNotFoundError):
             asked.cancel(other, run.id)
+
+
+async def test_runs_under_way_are_bounded_and_ended_ones_make_room(record: Record, actor: Actor) -> None:
+    service = RunService(record, runs_max=2)
+    first = service.start(actor, "chat", wait_for_ever)
+    second = service.start(actor, "chat", tell_a_story)
+    await ended(second)
+    third = service.start(actor, "chat", wait_for_ever)  # in the place of the second, which the record keeps
+    assert [event.name for event in await read(service, actor, second.id)] == ["status", "token", "done"]
+    with pytest.raises(TooManyRunsError, match="runs_max"):
+        service.start(actor, "chat", tell_a_story)
+    service.cancel(actor, first.id)
+    await ended(first)
+    await ended(service.start(actor, "chat", tell_a_story))
+    assert not third.ended
+    await service.close()
 
 
 async def test_an_unknown_run_is_not_found(service: RunService, actor: Actor) -> None:

@@ -1,0 +1,71 @@
+"""Settings that cannot be used are one sentence, without secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from lumikb.settings import SettingError, load_settings
+
+SECRET = "s3cr3t"
+
+
+def load(tmp_path: Path, **values: str) -> str:
+    environ = {"LUMIKB_DATA_DIR": str(tmp_path), **{f"LUMIKB_{name.upper()}": value for name, value in values.items()}}
+    return load_settings(environ).settings.database_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        f"mysql://user:{SECRET}@host/name",
+        f"postgresql//user:{SECRET}@host/name",
+        f"postgresql://user:{SECRET}@x@host/name",
+        f"postgresql://user:a@{SECRET}/x@host/name",
+        f"postgresql://user:{SECRET}@host:port/name",
+        f"postgresql://user:{SECRET}@host name/name",
+        "sqlite:///file",
+    ],
+)
+def test_a_database_url_of_another_form_is_told_without_its_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingError, match="database_url from LUMIKB_DATABASE_URL") as raised:
+        load(tmp_path, database_url=url)
+    assert SECRET not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/name",
+        "postgres://user@host/name?sslmode=require",
+        "postgresql+asyncpg://user:p%40ss@host:5432/name",
+        "postgresql://user:pa/ss@[::1]:5432/name",
+        "postgresql:///name?host=/run/postgresql",
+        "postgresql://host",
+    ],
+)
+def test_a_database_url_of_postgresql_is_taken(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, database_url=url).startswith("postgresql+psycopg://")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("port", "many", "not a valid int"),
+        ("port", "70000", "between 0 and 65535"),
+        ("answer_seconds_max", "nan", "between 1 and 3600"),
+        ("log_level", "loud", "debug, info, warning, error"),
+        ("log_format", "xml", "console, json"),
+        ("embedding_engine", "gpu", "auto, openvino, onnx"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_with_what_can(tmp_path: Path, name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingError, match=f"{name} from LUMIKB_{name.upper()}.*{said}"):
+        load(tmp_path, **{name: value})
+
+
+def test_a_settings_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "lumikb.toml"
+    path.write_text("port = \n")
+    with pytest.raises(SettingError, match="not TOML"):
+        load_settings({"LUMIKB_CONFIG": str(path)})
