@@ -23,7 +23,7 @@ _EARLIEST_CUT = 0.6
 _TOKEN_CHARS_MAX = 1000
 
 _WORD = re.compile(r"[^\W_]")
-_PARAGRAPH = re.compile(r"\n[ \t\r\f\v]*\n\s*")
+_PARAGRAPH = re.compile(r"(?>\r\n?|\n)[ \t\f\v]*(?>\r\n?|\n)\s*")
 
 
 @dataclass(frozen=True)

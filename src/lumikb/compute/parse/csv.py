@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
 from lumikb.compute.parse.table import TableWriter
-from lumikb.compute.parse.text import TextBuilder
+from lumikb.compute.parse.text import TextBuilder, unify_line_ends
 
 DELIMITERS = ",;\t|"
 SNIFF_CHARS = 65_536
@@ -16,7 +16,8 @@ SNIFF_LINES = 50
 
 def parse_csv(data: bytes, text_chars_max: int) -> ParsedText:
     """Rows as `Header: value; Header: value`; the delimiter is the one that splits the first lines most evenly."""
-    text, warnings = decode(data, text_chars_max)
+    source, warnings = decode(data, text_chars_max)
+    text = unify_line_ends(source)
     delimiter = sniff_delimiter(text)
     quoting = csv.QUOTE_MINIMAL if _reads(text, delimiter) else csv.QUOTE_NONE
     builder = TextBuilder(text_chars_max)

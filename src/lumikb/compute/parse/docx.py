@@ -18,7 +18,7 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
     styles = _Styles()
     for part in package.related(main, "styles")[:1]:
         package.read(part, styles)
-    notes: dict[tuple[str, str], str] = {}
+    notes: dict[tuple[str, str], list[str]] = {}
     for kind in ("footnote", "endnote"):
         for part in package.related(main, f"{kind}s")[:1]:
             package.read(part, _Notes(kind, notes))
@@ -86,7 +86,7 @@ def outline_level(attributes: Attributes) -> int:
 class _Notes(PartReader):
     """Text of each footnote or endnote by (kind, id)."""
 
-    def __init__(self, kind: str, found: dict[tuple[str, str], str]) -> None:
+    def __init__(self, kind: str, found: dict[tuple[str, str], list[str]]) -> None:
         self._kind = kind
         self._found = found
         self._id = ""
@@ -107,8 +107,7 @@ class _Notes(PartReader):
             self._add(data)
 
     def _add(self, data: str) -> None:
-        key = (self._kind, self._id)
-        self._found[key] = self._found.get(key, "") + data
+        self._found.setdefault((self._kind, self._id), []).append(data)
 
 
 @dataclass
@@ -145,7 +144,7 @@ class _Body(PartReader):
 
     skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
 
-    def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], str]) -> None:
+    def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], list[str]]) -> None:
         self.page_starts: list[int] = []
         self._builder = builder
         self._styles = styles
@@ -194,7 +193,7 @@ class _Body(PartReader):
             paragraph.listed = attribute(attributes, "val") != "0"
         elif name in {"footnoteReference", "endnoteReference"}:
             kind = name.removesuffix("Reference")
-            paragraph.notes.append(self._notes.get((kind, attribute(attributes, "id")), ""))
+            paragraph.notes.append("".join(self._notes.get((kind, attribute(attributes, "id")), [])))
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
         level, listed = self._styles.resolve(paragraph.style)

@@ -5,20 +5,30 @@ import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from lumikb.compute.parse.charset import declared_codec, decode_as
 from lumikb.compute.parse.formats import wide_encoding
+from lumikb.compute.parse.markup import unclosed_starts, without_dangling_marks
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
-from lumikb.compute.parse.text import TextBuilder, check_length, clean, squeeze
+from lumikb.compute.parse.text import TextBuilder, check_length, clean, squeeze, storable, unify_line_ends
 
-ENCODING_SEARCH_BYTES = 1024
+UNCLOSED_ELEMENT = "UNCLOSED_ELEMENT"
+# The HTML standard looks at 1024 bytes first, and once more when the declaration turns up later.
+ENCODING_SEARCH_BYTES = 4096
+# Of the bytes beyond ASCII: above it the declaration is wrong.
+MEANINGLESS_SHARE_MAX = 0.05
 MAIN_SHARE_MIN = 0.25
 
 _SPACES = re.compile(r"\s+")
-_LINE_ENDS = re.compile(r"[ \t]+(?=\n|$)")
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]*encoding=["']([\w.:-]+)""", re.IGNORECASE)
+# Looks back, as a run of spaces would else be tried from each of its characters.
+_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]+(?=\n|$)")
+_CHARSET = re.compile(
+    rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)|<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE
+)
 _NO_TEXT = frozenset(
     ["script", "style", "template", "noscript", "svg", "iframe", "object", "canvas", "audio", "video", "select"]
 )
+_HIDING = _NO_TEXT | {"title"}
 _SECTIONS = frozenset(
     [
         "address",
@@ -68,12 +78,18 @@ _REGIONS = {"main": "main", "nav": "boilerplate", "footer": "boilerplate"}
 _ROLES = {"main": "main", "navigation": "boilerplate", "contentinfo": "boilerplate"}
 _METADATA = {"author", "description", "keywords", "date"}
 _CELL_MARK = "\x00"
+# What an anchor to a heading shows in it: GitHub, MkDocs, Sphinx, VuePress.
+_PERMALINKS = {"", "#", "¶", "§", "🔗"}
 
 
 def parse_html(data: bytes, text_chars_max: int) -> ParsedText:
-    """Text of the page without scripts, styles, navigation and footers; of `<main>` alone if that is a good part."""
+    """Text of the page without scripts, styles, navigation and footers; of `<main>` alone if that is a good part.
+
+    An element that would be left out but never ends is read, with the warning `UNCLOSED_ELEMENT: select`.
+    """
     source, warnings = _decode(data, text_chars_max)
-    reader = _Reader()
+    source = without_dangling_marks(source)
+    reader = _Reader(source)
     reader.feed(source)
     reader.close()
     builder = TextBuilder(text_chars_max)
@@ -81,22 +97,21 @@ def parse_html(data: bytes, text_chars_max: int) -> ParsedText:
     for block in _main_blocks(reader.blocks):
         builder.append_block(block.text, "\n" if block.tight and after_tight else "\n\n", block.level)
         after_tight = block.tight
+    warnings += [f"{UNCLOSED_ELEMENT}: {tag}" for tag in reader.unclosed]
     return builder.build(title="".join(reader.title), metadata=reader.metadata, warnings=warnings)
 
 
 def _decode(data: bytes, text_chars_max: int) -> tuple[str, list[str]]:
     declared = _CHARSET.search(data[:ENCODING_SEARCH_BYTES])
-    if wide_encoding(data) is not None or data.startswith(codecs.BOM_UTF8) or declared is None:
-        return decode(data, text_chars_max)
-    name = (declared.group(1) or declared.group(2)).decode("ascii", errors="replace").lower()
-    # The HTML standard reads these labels as Windows-1252, and real pages need it.
-    name = "cp1252" if name in {"iso-8859-1", "latin1", "ascii", "us-ascii"} else name
-    try:
-        text = clean(data.decode(name)).replace("\r\n", "\n").replace("\r", "\n")
-    except (LookupError, UnicodeError):
-        return decode(data, text_chars_max)
-    check_length(len(text), text_chars_max)
-    return text, []
+    if wide_encoding(data) is None and not data.startswith(codecs.BOM_UTF8) and declared is not None:
+        codec = declared_codec((declared.group(1) or declared.group(2)).decode("ascii", errors="replace"))
+        text = decode_as(data, codec) if codec else ""
+        beyond = len(data.translate(None, bytes(range(128))))
+        if codec and text.count("\ufffd") <= MEANINGLESS_SHARE_MAX * beyond:
+            check_length(len(text), text_chars_max)
+            return storable(unify_line_ends(text)), []
+    text, warnings = decode(data, text_chars_max)
+    return unify_line_ends(text), warnings
 
 
 @dataclass(frozen=True)
@@ -117,25 +132,67 @@ def _main_blocks(blocks: list[_Block]) -> list[_Block]:
     return content or blocks
 
 
+@dataclass
 class _Region:
     """An open element that is main content or boilerplate; `inner` counts open elements of its own name within it."""
 
-    def __init__(self, tag: str, kind: str) -> None:
-        self.tag = tag
-        self.kind = kind
-        self.inner = 0
+    tag: str
+    kind: str
+    inner: int = 0
+
+
+class _Regions:
+    """The open regions; each step takes constant time however deep they nest."""
+
+    def __init__(self) -> None:
+        self._open: list[_Region] = []
+        self._by_tag: dict[str, list[_Region]] = {}
+        self._by_kind = {"main": 0, "boilerplate": 0}
+
+    def enter(self, tag: str, kind: str | None) -> None:
+        """An element of no `kind` counts only within a region of its own name."""
+        same = self._by_tag.setdefault(tag, [])
+        if kind is not None:
+            region = _Region(tag, kind)
+            self._open.append(region)
+            same.append(region)
+            self._by_kind[kind] += 1
+        elif same:
+            same[-1].inner += 1
+
+    def leave(self, tag: str) -> None:
+        """Ends the innermost region of that name with all regions in it."""
+        same = self._by_tag.get(tag)
+        if not same:
+            return
+        ending = same[-1]
+        if ending.inner:
+            ending.inner -= 1
+            return
+        last = None
+        while last is not ending:
+            last = self._open.pop()
+            self._by_tag[last.tag].pop()
+            self._by_kind[last.kind] -= 1
+
+    def within(self, kind: str) -> bool:
+        """Whether a region of that kind is open."""
+        return self._by_kind[kind] > 0
 
 
 class _Reader(HTMLParser):
     """Collects blocks of text and forgives what real pages get wrong: missing, surplus and crossed tags."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[_Block] = []
+        self.unclosed: list[str] = []
+        self._unclosed_starts = unclosed_starts(source)
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
         self.title: list[str] = []
         self.metadata: dict[str, str] = {}
         self._parts: list[str] = []
-        self._regions: list[_Region] = []
+        self._regions = _Regions()
         self._silent_tag = ""
         self._silent_depth = 0
         self._in_title = False
@@ -144,9 +201,20 @@ class _Reader(HTMLParser):
         self._level = 0
         self._bullet = ""
         self._tight = False
+        self._anchor: int | None = None
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _NO_TEXT:
+            super().handle_startendtag(tag, attrs)
+
+    def set_cdata_mode(self, elem: str, **flags: bool) -> None:
+        if not self._never_ends():
+            super().set_cdata_mode(elem, **flags)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._silent_depth:
+        if tag in _HIDING and self._never_ends():
+            self.unclosed += [] if tag in self.unclosed else [tag]
+        elif self._silent_depth:
             self._silent_depth += tag == self._silent_tag
         elif tag in _NO_TEXT:
             self._silent_tag, self._silent_depth = tag, 1
@@ -155,7 +223,10 @@ class _Reader(HTMLParser):
         elif tag == "meta":
             self._note_metadata(dict(attrs))
         elif tag == "br":
-            self._parts.append("\n")
+            # A row stays one line.
+            self._parts.append(" " if self._row else "\n")
+        elif tag == "a":
+            self._anchor = len(self._parts) if self._level else None
         elif tag in {"td", "th"}:
             self._parts += [_CELL_MARK] if self._parts else []
         elif self._row and tag in _IN_CELL:
@@ -163,13 +234,18 @@ class _Reader(HTMLParser):
         else:
             if tag in _BLOCKS:
                 self._start_block(tag)
-            self._enter(tag, dict(attrs).get("role"))
+            kind = _ROLES.get(dict(attrs).get("role") or "", _REGIONS.get(tag))
+            if kind == "boilerplate" and self._never_ends():
+                kind = None
+            self._regions.enter(tag, kind)
 
     def handle_endtag(self, tag: str) -> None:
         if self._silent_depth:
             self._silent_depth -= tag == self._silent_tag
         elif tag == "title":
             self._in_title = False
+        elif tag == "a":
+            self._end_anchor()
         elif self._row and tag in _IN_CELL:
             self._parts.append(" ")
         else:
@@ -177,7 +253,7 @@ class _Reader(HTMLParser):
                 self._end_block()
                 self._row = self._row and tag not in {"tr", "table"}
                 self._in_pre = self._in_pre and tag != "pre"
-            self._leave(tag)
+            self._regions.leave(tag)
 
     def handle_data(self, data: str) -> None:
         if self._in_title:
@@ -202,35 +278,27 @@ class _Reader(HTMLParser):
     def _end_block(self) -> None:
         joined = "".join(self._parts)
         self._parts.clear()
-        text = _LINE_ENDS.sub("\n", joined).strip("\n") if self._in_pre else _tidy(joined)
+        text = _LINE_ENDS.sub("\n", joined.replace(_CELL_MARK, " | ")).strip("\n") if self._in_pre else _tidy(joined)
         if self._level:
             # Documentation generators put a link to the heading, shown as a pilcrow, into it.
             text = squeeze(text).rstrip("¶ ")
         if text.strip(" |\n\t"):
-            kinds = {region.kind for region in self._regions}
             tight = self._tight or bool(self._bullet)
-            self.blocks.append(_Block(self._bullet + text, self._level, tight, "main" in kinds, "boilerplate" in kinds))
+            in_main, boilerplate = self._regions.within("main"), self._regions.within("boilerplate")
+            self.blocks.append(_Block(self._bullet + text, self._level, tight, in_main, boilerplate))
             self._bullet = ""
         self._level = 0
+        self._anchor = None
 
-    def _enter(self, tag: str, role: str | None) -> None:
-        kind = _ROLES.get(role or "", _REGIONS.get(tag))
-        if kind is not None:
-            self._regions.append(_Region(tag, kind))
-            return
-        for region in reversed(self._regions):
-            if region.tag == tag:
-                region.inner += 1
-                return
+    def _end_anchor(self) -> None:
+        if self._anchor is not None and "".join(self._parts[self._anchor :]).strip(" \n\ufe0f") in _PERMALINKS:
+            del self._parts[self._anchor :]
+        self._anchor = None
 
-    def _leave(self, tag: str) -> None:
-        for at in range(len(self._regions) - 1, -1, -1):
-            if self._regions[at].tag == tag:
-                if self._regions[at].inner:
-                    self._regions[at].inner -= 1
-                else:
-                    del self._regions[at:]
-                return
+    def _never_ends(self) -> bool:
+        """Whether the start tag that is being read has no end tag."""
+        line, column = self.getpos()
+        return self._line_starts[line - 1] + column in self._unclosed_starts
 
     def _note_metadata(self, attributes: dict[str, str | None]) -> None:
         name = (attributes.get("name") or "").lower()

@@ -10,7 +10,7 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import IO, NoReturn
 from xml.parsers import expat
 
 from lumikb.compute.parse.errors import ArchiveLimitError, CorruptedError, EncryptedError
@@ -96,7 +96,7 @@ class Package:
         parser.StartDoctypeDeclHandler = _refuse_doctype
         _connect(parser, reader)
         try:
-            with self._zip.open(part) as stream:
+            with self._open(part) as stream:
                 while piece := stream.read(_READ_BYTES):
                     parser.Parse(piece, False)
             parser.Parse(b"", True)
@@ -137,13 +137,20 @@ class Package:
     def holds_text(self, parts: list[str]) -> bool:
         """Whether any of `parts` has an element of text (`w:t`, `a:t`, `t`) that is not blank, read or not."""
         for part in parts:
-            with self._zip.open(part) as stream:
+            with self._open(part) as stream:
                 kept = b""
                 while piece := stream.read(_READ_BYTES):
                     kept = kept[-_OVERLAP_BYTES:] + piece
                     if _TEXT_ELEMENT.search(kept):
                         return True
         return False
+
+    def _open(self, part: str) -> IO[bytes]:
+        try:
+            return self._zip.open(part)
+        except ValueError as exc:
+            # A damaged directory may place an entry before the file's start.
+            _raise_corrupted(exc)
 
 
 class _Relationships(PartReader):

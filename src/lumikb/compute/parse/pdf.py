@@ -22,7 +22,7 @@ _ENCRYPTED_CODES = {4, 5}
 # Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
 _SPLIT_WORD = re.compile("[\ufffe\x02]\\s*(?=[^\\W\\d_A-Z])")
 _LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*")
-_TRAILING_SPACES = re.compile(r"[ \t]+\n")
+_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
 _NUMBERING = r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?"
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 

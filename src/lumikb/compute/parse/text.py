@@ -13,11 +13,22 @@ TITLE_CHARS_MAX = 300
 # PostgreSQL stores no NUL, and a lone surrogate cannot be encoded as UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
+_LINE_END = re.compile(r"\r\n?")
 
 
 def clean(text: str) -> str:
     """`text` without NULs and lone surrogates."""
     return _UNSTORABLE.sub("", text)
+
+
+def storable(text: str) -> str:
+    """`text` with U+FFFD for each NUL and lone surrogate, so that every offset stays what it is."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def unify_line_ends(text: str) -> str:
+    """`text` with `\\n` for `\\r\\n` and `\\r`, for formats whose text is not the source's."""
+    return _LINE_END.sub("\n", text)
 
 
 def squeeze(text: str) -> str:

@@ -11,6 +11,7 @@ from lumikb.compute.chunk.models import Chunk, ChunkParams
 from lumikb.compute.embed.model_files import find_model_files
 from lumikb.compute.embed.tokenizer import Tokenizer
 from lumikb.compute.parse.models import Heading, PageStart, ParsedText
+from lumikb.compute.parse.parse import parse
 from lumikb.kit.errors import InvalidInputError
 
 TOKENIZER = Tokenizer(find_model_files().tokenizer)
@@ -124,6 +125,35 @@ def test_a_paragraph_end_beats_a_later_sentence_end() -> None:
     text = f"{_words(24)}\n\nThis is one. {_words(40)}"
 
     assert _passages(ParsedText(text=text))[0] == _words(24)
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_chunks_are_the_same_with_every_line_end(line_end: str) -> None:
+    sections = (
+        f"# Part {number}\n\nThis is one. {_words(20)}\n\n\n{_words(18)}\n- item\n- other\n{_words(30)}\n"
+        for number in range(9)
+    )
+    text = "\n".join(sections)
+    plain = parse(text.encode(), "a.md")
+    parsed = parse(text.replace("\n", line_end).encode(), "a.md")
+
+    assert [passage.replace(line_end, "\n") for passage in _passages(parsed)] == _passages(plain)
+    assert [chunk.section_header for chunk in chunk_text(parsed, TOKENIZER, SMALL)] == [
+        chunk.section_header for chunk in chunk_text(plain, TOKENIZER, SMALL)
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_a_paragraph_may_end_with_any_line_end(line_end: str) -> None:
+    text = f"{_words(24)}{line_end} {line_end}This is one. {_words(40)}"
+
+    assert _passages(ParsedText(text=text))[0] == _words(24)
+
+
+def test_a_single_crlf_is_no_paragraph_end() -> None:
+    text = f"{_words(24)}\r\nThis is over there. {_words(40)}"
+
+    assert _passages(ParsedText(text=text))[0].endswith("This is over there.")
 
 
 def test_chunks_do_not_span_headings_nor_overlap_across_them() -> None:

@@ -1,3 +1,6 @@
+import io
+import time
+import zipfile
 from datetime import date, datetime
 
 import pytest
@@ -83,6 +86,38 @@ def test_docx_nested_ten_thousand_deep_is_read():
     depth = 10_000
     parsed = docx_of("<w:sdt><w:sdtContent>" * depth + run("deep down") + "</w:sdtContent></w:sdt>" * depth)
     assert parsed.text == "deep down"
+
+
+def test_docx_with_very_many_paragraphs_takes_seconds():
+    before = time.monotonic()
+    parsed = docx_of("".join(run(f"Paragraph {number}.") for number in range(100_000)))
+    assert parsed.text.count("\n\n") == 99_999
+    assert time.monotonic() - before < 20
+
+
+def test_a_note_of_very_many_runs_takes_seconds():
+    runs = "<w:r><w:t>five words of a note </w:t></w:r>" * 100_000
+    data = make_docx(body_xml="<w:p><w:r><w:t>Text</w:t><w:footnoteReference w:id='7'/></w:r></w:p>")
+    links = b"<Relationship Id='n' Type='x/footnotes' Target='footnotes.xml'/></Relationships>"
+    data = replace_in_zip(data, "word/_rels/document.xml.rels", b"</Relationships>", links)
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as package:
+        note = f"<w:footnote w:id='7'><w:p>{runs}</w:p></w:footnote>"
+        package.writestr("word/footnotes.xml", f"<w:footnotes xmlns:w='urn:w'>{note}</w:footnotes>")
+    before = time.monotonic()
+    text = parse(out.getvalue(), "a.docx").text
+    assert text.startswith("Text\n\nfive words of a note five")
+    assert len(text) > 2_000_000
+    assert time.monotonic() - before < 15
+
+
+def test_an_entry_placed_before_the_start_of_the_file_is_corrupted():
+    data = bytearray(XLSX)
+    end = data.rindex(b"PK\x05\x06")
+    # The directory's size is what the start of the file is reckoned from.
+    data[end + 16 : end + 20] = (int.from_bytes(data[end + 16 : end + 20], "little") + 70_000).to_bytes(4, "little")
+    with pytest.raises(CorruptedError):
+        parse(bytes(data), "a.xlsx")
 
 
 def test_docx_with_text_that_is_not_read_is_corrupted_rather_than_empty():

@@ -1,5 +1,7 @@
 """Plain text, Markdown, CSV and HTML."""
 
+import time
+
 import pytest
 from support.documents import make_html
 
@@ -19,15 +21,21 @@ def path_of(parsed: ParsedText, sentence: str) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_text_is_the_decoded_source_with_one_kind_of_newline(encoding: str):
-    source = "  First line, Grüße\r\nsecond 😀\rthird\n\n"
-    assert parse(source.encode(encoding), "a.txt").text == "  First line, Grüße\nsecond 😀\nthird\n\n"
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_text_and_markdown_are_the_decoded_source_to_the_character(encoding: str, name: str):
+    source = "  First line, Grüße\r\nsecond 😀\rthird\n\r\n\r\nlast\u2028\n\n"
+    assert parse(source.encode(encoding), name).text == source
+
+
+def test_a_nul_keeps_the_offsets_of_what_follows():
+    source = "a\x00b\r\nand more words to tell that this is text\r\n"
+    assert parse(source.encode("utf-16"), "a.txt").text == source.replace("\x00", "\ufffd")
 
 
 def test_text_in_windows_1252_is_read_with_a_warning():
     parsed = parse("Über “quotes” – €5".encode("cp1252") + b"\x81", "a.txt")
     assert parsed.text == "Über “quotes” – €5\x81"
-    assert parsed.warnings == ["ENCODING_GUESSED"]
+    assert parsed.warnings == ["ENCODING_GUESSED: windows-1252"]
 
 
 def test_text_has_neither_pages_nor_headings():
@@ -70,6 +78,32 @@ def test_markdown_front_matter_names_the_document():
     parsed = parse(b'---\ntitle: "The Guide"\nauthor: Ann\ntags: [x]\n---\n\n# Heading\n', "a.md")
     assert (parsed.title, parsed.metadata) == ("The Guide", {"author": "Ann"})
     assert titles(parsed) == [(1, "Heading")]
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_markdown_has_the_same_headings_with_every_line_end(line_end: str):
+    source = (
+        "---\ntitle: The Guide\nauthor: Ann\n---\n\n# One\n\ntext\n\nTwo words\n---------\n\n```sh\n# comment\n```\n"
+        "- item\nlazy\n---\n### Three ###\nbody\n"
+    )
+    plain = parse(source.encode(), "a.md")
+    parsed = parse(source.replace("\n", line_end).encode(), "a.md")
+    assert titles(parsed) == titles(plain) == [(1, "One"), (2, "Two words"), (3, "Three")]
+    assert (parsed.title, parsed.metadata) == ("The Guide", {"author": "Ann"})
+    assert path_of(parsed, "body") == ["One", "Two words", "Three"]
+
+
+def test_a_long_gap_in_front_matter_takes_no_long_time():
+    before = time.monotonic()
+    parsed = parse(f"---\ntitle: a{' ' * 60_000}b\n---\ntext".encode(), "a.md")
+    assert parsed.title == "a b"
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_csv_has_the_same_rows_with_every_line_end(line_end: str):
+    source = 'Name;Price;Note\nPen;1,5;"two\nlines; here"\nInk 5";2;\n'
+    assert parse(source.replace("\n", line_end).encode(), "a.csv") == parse(source.encode(), "a.csv")
 
 
 def test_csv_rows_name_their_columns():

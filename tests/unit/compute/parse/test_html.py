@@ -1,0 +1,104 @@
+"""Pages that are broken, and marks of page generators."""
+
+import time
+
+import pytest
+from support.documents import make_html
+
+from lumikb.compute.parse.parse import parse
+
+HIDING = ["select", "iframe", "noscript", "template", "svg", "object", "canvas", "audio", "video"]
+RAW = ["script", "style"]
+
+
+@pytest.mark.parametrize("tag", [*HIDING, *RAW, "title", "textarea", "nav", "footer"])
+def test_an_element_that_never_ends_hides_nothing(tag: str):
+    page = f"<p>Before.</p><{tag}><p>Inside, <b>bold</b>.</p><h2>Head</h2><p>The rest.</p>"
+    parsed = parse(page.encode(), "a.html")
+    assert parsed.text == "Before.\n\nInside, bold.\n\nHead\n\nThe rest."
+    assert [heading.title for heading in parsed.headings] == ["Head"]
+    assert parsed.warnings == ([] if tag in {"textarea", "nav", "footer"} else [f"UNCLOSED_ELEMENT: {tag}"])
+
+
+@pytest.mark.parametrize("tag", HIDING)
+def test_an_element_that_never_ends_takes_no_end_tag_from_a_later_one(tag: str):
+    page = f"<p>Before.</p><{tag}>in <p>The rest.</p><{tag}>hidden</{tag}><p>After.</p>"
+    parsed = parse(page.encode(), "a.html")
+    assert parsed.text == "Before.\n\nin\n\nThe rest.\n\nAfter."
+    assert parsed.warnings == [f"UNCLOSED_ELEMENT: {tag}"]
+
+
+@pytest.mark.parametrize("tag", [*HIDING, *RAW])
+def test_elements_that_end_stay_out_without_a_warning(tag: str):
+    page = f"<p>Before.</p><{tag}>one</{tag}><p>Between.</p><{tag.upper()} a='b'>two</{tag} ><p>After.</p>"
+    parsed = parse(page.encode(), "a.html")
+    assert (parsed.text, parsed.warnings) == ("Before.\n\nBetween.\n\nAfter.", [])
+
+
+def test_tags_in_scripts_and_comments_count_for_nothing():
+    page = "<script>var a = '<select><nav>'</script><!-- <svg> --><p>One.</p><nav>Menu</nav><p>Two.</p>"
+    parsed = parse(page.encode(), "a.html")
+    assert (parsed.text, parsed.warnings) == ("One.\n\nTwo.", [])
+
+
+def test_a_comment_or_tag_that_never_ends_hides_nothing():
+    assert parse(b"<p>One.</p><!-- open <p>Two.</p>", "a.html").text == "One.\n\nopen\n\nTwo."
+    assert "Two" in parse(b"<p>One.</p><a href=x Two", "a.html").text
+
+
+@pytest.mark.parametrize("mark", ["#", "¶", "§", "🔗", "", " # ", "🔗\ufe0f", "<svg><path/></svg>"])
+@pytest.mark.parametrize("place", ["{anchor}Head", "Head {anchor}", "<span>Head</span>{anchor}\n"])
+def test_permalinks_are_no_part_of_a_heading(mark: str, place: str):
+    heading = place.format(anchor=f'<a class="headerlink" href="#x">{mark}</a>')
+    parsed = parse(make_html(f"<h2 id='x'>{heading}</h2><p>Text.</p>"), "a.html")
+    assert parsed.text == "Head\n\nText."
+    assert [heading.title for heading in parsed.headings] == ["Head"]
+
+
+def test_other_links_and_signs_stay_in_headings_and_text():
+    body = '<h2>The language C#</h2><h2><a href="#a">Issue #5</a></h2><p>Section <a href="#b">#</a></p>'
+    assert parse(make_html(body), "a.html").text == "The language C#\n\nIssue #5\n\nSection #"
+
+
+def test_cells_in_preformatted_text_are_set_apart():
+    assert parse(b"<table><tr><td><pre>a<td>b", "a.html").text == "a | b"
+
+
+def test_a_row_stays_one_line():
+    body = "<table><tr><td>Term</td><td>first<br>second</td></tr><tr><td>a</td><td>b</td></tr></table>"
+    assert parse(make_html(body), "a.html").text == "Term | first second\na | b"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<nav>x",
+        "<main>x",
+        "<div>x",
+        "<svg>",
+        "<svg><select>",
+        "<script>",
+        "<!--",
+        "<a ",
+        "</",
+        "<title>",
+        "<ul><li>x",
+        "<h1><a>",
+    ],
+)
+def test_fifty_thousand_open_elements_take_seconds(unit: str):
+    before = time.monotonic()
+    parse((unit * 50_000).encode(), "a.html")
+    assert time.monotonic() - before < 15
+
+
+def test_fifty_thousand_nested_regions_take_seconds():
+    before = time.monotonic()
+    parse(("<nav>x<div>" * 50_000 + "</div></nav>" * 50_000).encode(), "a.html")
+    assert time.monotonic() - before < 15
+
+
+def test_a_long_gap_in_preformatted_text_takes_no_long_time():
+    before = time.monotonic()
+    parse(f"<pre>a{' ' * 100_000}b</pre>".encode(), "a.html")
+    assert time.monotonic() - before < 2
