@@ -1,7 +1,6 @@
 """The outermost ASGI layer: what holds for every request, whatever answers it."""
 
 import asyncio
-import gzip
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from lumikb.api.compression import CODINGS, best_coding
 from lumikb.api.errors import error_body
 from lumikb.http.context import RequestContext, current_request
 from lumikb.kit.ids import new_id
@@ -29,7 +29,6 @@ Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{8,64}")
-_GZIP = re.compile(rb"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 _ALIAS = re.compile(r"^/api/(?!v\d)")
 COMPRESS_BYTES_MIN = 1000
 
@@ -51,7 +50,7 @@ _COMPRESSIBLE = (b"application/json", b"text/html", b"text/css", b"text/javascri
 
 
 class Edge:
-    """Request ids, security headers, HEAD, the `/api` alias, gzip, the bound on answers, metrics and access log.
+    """Request ids, security headers, HEAD, the `/api` alias, compression, the bound on answers, metrics and access log.
 
     `answer_seconds_max` bounds the time from the last byte of the request to the first of the answer; a stream has no
     bound once it has begun.
@@ -83,7 +82,7 @@ class Edge:
         if context.head:
             scope = {**scope, "method": "GET"}  # a copy: the server below must go on knowing that it is a HEAD
         scope["path"] = _ALIAS.sub("/api/v1/", path)
-        answer = _Answer(send, context, accepts_gzip=_accepts_gzip(scope))
+        answer = _Answer(send, context, coding=_coding(scope))
         try:
             await self._bounded(scope, receive, answer)
         except TimeoutError:
@@ -118,10 +117,10 @@ class Edge:
 class _Answer:
     """Passes an answer on, with headers added, without a body for HEAD, compressed if it is whole and large."""
 
-    def __init__(self, send: Send, context: RequestContext, *, accepts_gzip: bool) -> None:
+    def __init__(self, send: Send, context: RequestContext, *, coding: bytes | None) -> None:
         self._send = send
         self._context = context
-        self._accepts_gzip = accepts_gzip
+        self._coding = coding
         self._start: Any = None
         self.started = False
         self.status = 499  # the client left before there was an answer
@@ -168,9 +167,9 @@ class _Answer:
         pays = len(body) >= COMPRESS_BYTES_MIN and kind in _COMPRESSIBLE and b"content-encoding" not in names
         if pays:
             headers.append((b"vary", b"Accept-Encoding"))
-        if pays and self._accepts_gzip:
-            body = gzip.compress(body, compresslevel=5, mtime=0)
-            headers.append((b"content-encoding", b"gzip"))
+        if pays and self._coding is not None:
+            body = CODINGS[self._coding](body)
+            headers.append((b"content-encoding", self._coding))
         if body:
             headers = [item for item in headers if item[0].lower() != b"content-length"]
             headers.append((b"content-length", str(len(body)).encode()))
@@ -190,5 +189,5 @@ def _context(scope: Scope) -> RequestContext:
     )
 
 
-def _accepts_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and _GZIP.search(value) for name, value in scope["headers"])
+def _coding(scope: Scope) -> bytes | None:
+    return best_coding(value for name, value in scope["headers"] if name == b"accept-encoding")

@@ -4,7 +4,9 @@ import asyncio
 import gzip
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 from prometheus_client import CollectorRegistry
 
 from lumikb.api.edge import COMPRESS_BYTES_MIN, Edge
@@ -79,16 +81,31 @@ async def test_head_is_answered_as_get_and_the_server_goes_on_knowing_that_it_wa
 LARGE = b"[" + b"1," * COMPRESS_BYTES_MIN + b"1]"
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "br, gzip", "gzip;q=0.5", "deflate, gzip;q=1.0, *;q=0.5"])
-async def test_a_large_answer_is_packed_for_who_can_unpack_it(accepted: str) -> None:
+UNPACK = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstandard.ZstdDecompressor().decompress}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("br, gzip", "br"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip;q=0.5", "gzip"),
+        ("GZIP;q=1.0, br;q=0.8", "gzip"),
+        ("deflate, *;q=0.5", "zstd"),
+        ("zstd;q=0, *", "br"),
+        ("zstd;q=high, br;q=2, gzip;q=0.001", "gzip"),
+    ],
+)
+async def test_a_large_answer_is_packed_as_the_client_likes_it_best(accepted: str, coding: str) -> None:
     _, headers, body, _ = await call(answering(LARGE), headers={"accept-encoding": accepted})
-    assert headers["content-encoding"] == "gzip"
+    assert headers["content-encoding"] == coding
     assert headers["vary"] == "Accept-Encoding"
     assert headers["content-length"] == str(len(body))
-    assert gzip.decompress(body) == LARGE
+    assert UNPACK[coding](body) == LARGE
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, br"])
+@pytest.mark.parametrize("accepted", ["", "identity", "deflate", "gzip;q=0", "gzip; q=0.0, br;q=nan", "*;q=0", ",;=,"])
 async def test_nobody_else_gets_it_packed(accepted: str) -> None:
     _, headers, body, _ = await call(answering(LARGE), headers={"accept-encoding": accepted})
     assert "content-encoding" not in headers
