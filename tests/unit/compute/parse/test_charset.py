@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -200,13 +199,12 @@ def test_one_wrong_byte_does_not_hide_the_encoding():
     assert guess_encoding(data + b"\n\x82\xff\n") == "cp932"
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [RUSSIAN, POLISH, JAPANESE, " \u0449" * 100])
 def test_guessing_looks_at_a_bounded_part(text: str):
     name = next((name for name, known in TEXTS if known == text), "koi8-r")
     data = text.encode(codec_of(name)) * 20_000
-    before = time.monotonic()
     guess_encoding(data)
-    assert time.monotonic() - before < 5
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_processor_time_is_bounded_for_each_document_anew(pools: Pools, files: F
     assert children() == {child}
 
 
-@pytest.mark.parametrize("memory_bytes_max", [1 << 28, 1 << 30])
+@pytest.mark.parametrize("memory_bytes_max", [1 << 28, pytest.param(1 << 30, marks=pytest.mark.slow)])
 def test_a_flate_bomb_meets_the_memory_bound(pools: Pools, files: Files, memory_bytes_max: int):
     pool = pools(memory_bytes_max=memory_bytes_max)
     with pytest.raises(MemoryLimitError):
