@@ -7,6 +7,8 @@ export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 DATA ?= ../shared/data/cranfield
 JOBS ?= 2
+# Unit and contract tests wait for processes and timers now and then: a third one fills the gaps.
+QUICK_JOBS ?= 3
 UV = $$(tools/bootstrap-uv)
 RUN = .venv/bin
 
@@ -38,7 +40,7 @@ check: setup-dev static ## Format, lint, types, layers, unit and contract tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync types quick-tests
 
 quick-tests:
-	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not acceptance" tests/unit tests/contract
+	$(RUN)/pytest -q -n $(QUICK_JOBS) --dist loadgroup -m "not slow and not acceptance" tests/unit tests/contract
 
 test-slow: setup-dev ## Soak, chaos and packaging runs
 	$(RUN)/pytest -q -m slow tests
