@@ -26,6 +26,7 @@ from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
 from lumikb.operations.health import Health
+from lumikb.operations.jobs import JobService
 from lumikb.operations.relay import OutboxRelay, Subscriber
 from lumikb.operations.routes import MetricsAccess, StatusBody
 from lumikb.operations.start import check_blobs, check_record
@@ -36,6 +37,7 @@ from lumikb.runs.stream import RunStreamer
 from lumikb.settings import SettingError, Settings
 from lumikb.store.blobs.factory import open_blob_store
 from lumikb.store.index.follower import LocalIndex
+from lumikb.store.jobs.models import JobHandler
 from lumikb.store.record import changes
 from lumikb.store.record.engine import Record, sqlite_url
 from lumikb.store.record.migrate import migrate
@@ -110,6 +112,16 @@ class Platform:
             ),
             local_token=self.local_token,
         )
+        self._stopping = threading.Event()
+        # Set when what starts behind the server could not: it will never be ready.
+        self.failed = threading.Event()
+        params = ChunkParams(settings.chunk_tokens, settings.chunk_overlap)
+        self._handlers: dict[str, JobHandler] = {
+            INGEST_JOB: IngestHandler(
+                self.record, self.blobs, self.parser, self.models, params, stopping=self._stopping.is_set
+            ),
+            PURGE_JOB: PurgeHandler(self.record, self.blobs),
+        }
         self.setup_token: str | None = None
         self._jobs: Any = None
         self._jobs_started = threading.Event()
@@ -144,7 +156,7 @@ class Platform:
         if self._jobs is not None:
             dispatcher, engine = self._jobs
             dispatcher.close()
-            engine.closing.set()
+            self._stopping.set()
             self.parser.close()
             engine.close(self.settings.drain_seconds)
         self.relay.close()
@@ -178,6 +190,7 @@ class Platform:
                 },
             ),
             verifier=Verifier(self.record, self.blobs, self.index, self.documents),
+            jobs=JobService(self._handlers, self.documents),
             platform_status=self._status(),
             registry=self.registry,
             metrics_access=MetricsAccess(_split(self.settings.metrics_allow)),
@@ -203,30 +216,29 @@ class Platform:
 
     def _start(self) -> None:
         """What takes a second to import or build: the index first, for searches may wait for it."""
-        self.index.open()
-        self.record.listen(changes.TOPIC, self.index.wake)
-        self._start_jobs()
+        try:
+            self.index.open()
+            self.record.listen(changes.TOPIC, self.index.wake)
+            self._start_jobs()
+        except Exception:
+            log.exception("start failed")
+            self.failed.set()
 
     def _start_jobs(self) -> None:
         from lumikb.store.jobs.dispatcher import Dispatcher
         from lumikb.store.jobs.engine import JobEngine
 
-        params = ChunkParams(self.settings.chunk_tokens, self.settings.chunk_overlap)
-        handlers = {
-            INGEST_JOB: IngestHandler(
-                self.record, self.blobs, self.parser, self.models, params, stopping=lambda: engine.closing.is_set()
-            ),
-            PURGE_JOB: PurgeHandler(self.record, self.blobs),
-        }
         engine = JobEngine(
             self.record,
             self._jobs_url(),
-            handlers,
+            self._handlers,
+            self._stopping,
             concurrency=self.settings.ingest_workers,
             attempts_max=self.settings.ingest_attempts_max,
         )
         engine.open()
-        dispatcher = Dispatcher(self.record, engine, alone=self.alone)
+        kept_for = timedelta(days=self.settings.jobs_kept_days)
+        dispatcher = Dispatcher(self.record, engine, alone=self.alone, kept_for=kept_for)
         dispatcher.open()
         self._jobs = (dispatcher, engine)
         self._jobs_started.set()

@@ -33,6 +33,8 @@ from lumikb.knowledge.document_routes import document_router
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
 from lumikb.operations.health import Health
+from lumikb.operations.job_routes import job_router
+from lumikb.operations.jobs import JobService
 from lumikb.operations.routes import MetricsAccess, StatusBody, operation_router, root_handlers
 from lumikb.operations.verify import Verifier
 from lumikb.retrieval.routes import retrieval_router
@@ -52,6 +54,7 @@ ROUTERS = [
     conversation_router,
     run_router,
     operation_router,
+    job_router,
 ]
 CORS_HEADERS = [
     "Accept",
@@ -81,6 +84,7 @@ class Services:
     streamer: RunStreamer
     health: Health
     verifier: Verifier
+    jobs: JobService
     platform_status: StatusBody
     registry: CollectorRegistry
     metrics_access: MetricsAccess

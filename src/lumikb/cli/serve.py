@@ -26,6 +26,12 @@ class AddressUnusableError(LumiError):
     code = "ADDRESS_UNUSABLE"
 
 
+class StartFailedError(LumiError):
+    """The index or the job engine did not start."""
+
+    code = "START_FAILED"
+
+
 def serve(loaded: LoadedSettings) -> None:
     """Serve until SIGINT or SIGTERM. Prints where to go once the server answers."""
     settings = loaded.settings
@@ -42,6 +48,8 @@ def serve(loaded: LoadedSettings) -> None:
             platform = Platform(settings, local_token=token)
             server = _Server(_config(platform, settings), platform, url, loaded.notices)
             server.run(sockets=[listener])
+            if platform.failed.is_set():
+                raise StartFailedError("LumiKB could not start; the log has the cause.")
     finally:
         data_dir.release()
 
@@ -52,6 +60,10 @@ def _leave(signum: int, frame: FrameType | None) -> None:
 
 class _Server(uvicorn.Server):
     """Uvicorn, which says where to go once it has started."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: also when what starts behind the server could not."""
+        return await super().on_tick(counter) or self._platform.failed.is_set()
 
     def __init__(self, config: uvicorn.Config, platform: Platform, url: str, notices: list[str]) -> None:
         super().__init__(config)

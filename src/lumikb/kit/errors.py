@@ -11,6 +11,8 @@ class LumiError(Exception):
     """Root error. `code` is stable and machine-readable; `details` are JSON-ready facts without secrets or paths."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
+    # Whether doing the same again a little later may succeed.
+    retryable: ClassVar[bool] = False
     # Of an error that came over HTTP: what to look for in the server's log.
     request_id: str | None = None
 
@@ -79,6 +81,7 @@ class UnavailableError(LumiError):
     """A needed dependency is down; `details["service"]` names it."""
 
     code = "SERVICE_UNAVAILABLE"
+    retryable = True
 
 
 class BusyError(LumiError):

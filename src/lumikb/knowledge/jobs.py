@@ -1,6 +1,7 @@
 """The durable work behind documents: ingestion and erasure."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,16 +18,20 @@ from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Ste
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
-from lumikb.store.jobs.repository import end_job, forget_blobs, note_blob, record_progress
+from lumikb.store.jobs.repository import end_job, forget_blobs, is_open, note_blob, record_progress
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.outbox import append_outbox
+from lumikb.store.workers.errors import ParseCancelledError
 from lumikb.store.workers.parser_pool import ParserPool
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
 
 DELETED = "The document was deleted."
+CANCELLED = "The job was cancelled."
+# How often a parser's process is asked to end because its job was cancelled.
+CANCEL_SECONDS = 0.3
 
 
 class IngestHandler:
@@ -35,6 +40,8 @@ class IngestHandler:
     Until then the document's former chunk set answers. The chunk set has the job's id, so a repeated step finds it.
     `models` loads on first use; `stopping` says that the process is going down.
     """
+
+    cancellable = True
 
     def __init__(
         self,
@@ -92,7 +99,10 @@ class IngestHandler:
     def _parse(self, job: Job) -> str:
         document = self._begin(job, Step.PARSE)
         with self._blobs.local_copy(document.sha256) as path:
-            parsed = self._parser.parse(path, document.filename, cancelled=self._stopping)
+            try:
+                parsed = self._parser.parse(path, document.filename, cancelled=self._cancelled(job))
+            except ParseCancelledError:
+                raise JobCancelledError(CANCELLED) from None
         key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed))
 
         def keep(unit: UnitOfWork) -> None:
@@ -140,6 +150,21 @@ class IngestHandler:
         ]
         self._record.write(lambda unit: self._publish(unit, job, rows))
 
+    def _cancelled(self, job: Job) -> Callable[[], bool]:
+        """Whether the process goes down or the job was cancelled; looks at the record now and then only."""
+        due = time.monotonic() + CANCEL_SECONDS
+
+        def cancelled() -> bool:
+            nonlocal due
+            if self._stopping():
+                return True
+            if time.monotonic() < due:
+                return False
+            due = time.monotonic() + CANCEL_SECONDS
+            return not self._record.read(lambda connection: is_open(connection, job.id))
+
+        return cancelled
+
     def _put(self, job: Job, data: bytes) -> str:
         """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
         sha256 = hashlib.sha256(data).hexdigest()
@@ -149,6 +174,8 @@ class IngestHandler:
     def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]]) -> None:
         if repository.chunk_set_exists(unit.connection, job.id):
             return
+        if not end_job(unit, job.id, JobStatus.COMPLETED):
+            raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
         if document.current_chunk_set_id is not None:
             former = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
@@ -184,7 +211,6 @@ class IngestHandler:
             resource_id=document.id,
             chunks=len(keys),
         )
-        end_job(unit, job.id, JobStatus.COMPLETED)
 
     def _begin(self, job: Job, step: Step) -> Document:
         """Show the step and give the document as it is now; a document that is gone cancels the job."""
@@ -195,15 +221,18 @@ class IngestHandler:
         progress = _progress(step, share)
 
         def show(unit: UnitOfWork) -> None:
+            if not record_progress(unit, job.id, progress, step):
+                raise JobCancelledError(CANCELLED)
             if not repository.advance(unit, job.document_id or "", step, progress):
                 raise JobCancelledError(DELETED)
-            record_progress(unit, job.id, progress, step)
 
         self._record.write(show)
 
 
 class PurgeHandler:
     """`document.purge`: erase a deleted document, and its blobs where nothing else refers to them."""
+
+    cancellable = False
 
     def __init__(self, record: Record, blobs: BlobStore) -> None:
         self._record = record

@@ -6,6 +6,7 @@ from lumikb.audit.repository import append_event
 from lumikb.kit import clock
 from lumikb.knowledge import repository
 from lumikb.knowledge.models import Document
+from lumikb.store.jobs.models import PRIORITY_BULK
 from lumikb.store.jobs.repository import cancel_document_jobs, create_job
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import UnitOfWork
@@ -28,6 +29,7 @@ def remove_document(unit: UnitOfWork, actor_id: str, document: Document, undo_se
         created_by=actor_id,
         kb_id=document.kb_id,
         document_id=document.id,
+        priority=PRIORITY_BULK,
         not_before=moment + timedelta(seconds=undo_seconds),
     )
     append_outbox(unit, "document.status", {"document_id": document.id, "kb_id": document.kb_id, "status": "DELETED"})

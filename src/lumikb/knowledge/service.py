@@ -18,7 +18,7 @@ from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge import repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.knowledge.derived import get_parsed
+from lumikb.knowledge.derived import erase_unreferenced, get_parsed
 from lumikb.knowledge.errors import (
     DocumentNotFoundError,
     DocumentNotReadyError,
@@ -77,7 +77,7 @@ class DocumentService:
 
     async def discard(self, blob: StoredBlob) -> None:
         """Erase bytes that were stored for an upload that is refused, unless a document has them."""
-        await self._record.write_async(lambda unit: self._erase_unreferenced(unit, blob.sha256))
+        await self._record.write_async(lambda unit: erase_unreferenced(unit, self._blobs, blob.sha256))
 
     def list_documents(
         self, connection: Connection, actor: Actor, kb_ids: list[str] | None, wanted: DocumentFilter, page: PageRequest
@@ -189,11 +189,6 @@ class DocumentService:
         status = {"document_id": document.id, "kb_id": document.kb_id, "status": str(document.status)}
         append_outbox(unit, "document.status", status)
         return replace(document, job_id=job_id)
-
-    def _erase_unreferenced(self, unit: UnitOfWork, sha256: str) -> None:
-        repository.lock_blob(unit, sha256)
-        if not repository.is_referenced(unit.connection, sha256):
-            self._blobs.delete(sha256)
 
 
 def _existing(connection: Connection, document_id: str) -> Document:

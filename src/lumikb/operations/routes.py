@@ -1,7 +1,5 @@
-"""Routes of operations: health, status, jobs, metrics."""
+"""Routes of operations: health, status, metrics, verification."""
 
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -11,29 +9,14 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.identity.errors import NotAllowedError
-from lumikb.identity.models import Actor, Level
-from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
-from lumikb.knowledge.removal import PURGE_JOB
-from lumikb.knowledge.service import INGEST_JOB
-from lumikb.knowledge.wire import ErrorNote
+from lumikb.identity.models import Actor
 from lumikb.operations.health import Health, HealthBody
 from lumikb.operations.verify import Verifier, VerifyBody
-from lumikb.store.jobs import repository
-from lumikb.store.jobs.errors import JobNotFoundError
-from lumikb.store.jobs.models import Job, JobStatus
 from lumikb.store.record.engine import Record
 
 ActorRequest = Request[Actor, None, State]
-
-
-class JobType(StrEnum):
-    """The types of job that there are."""
-
-    INGEST = INGEST_JOB
-    PURGE = PURGE_JOB
 
 
 class StatusBody(msgspec.Struct):
@@ -43,25 +26,6 @@ class StatusBody(msgspec.Struct):
     profile: str
     capabilities: list[str]
     limits: dict[str, int]
-
-
-class JobBody(msgspec.Struct, kw_only=True):
-    """A job; progress in percent."""
-
-    id: str
-    type: str
-    status: str
-    priority: int
-    progress: float
-    message: str | None
-    attempts: int
-    error: ErrorNote | None
-    kb_id: str | None
-    document_id: str | None
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 class VerifyForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -114,43 +78,6 @@ async def get_status(platform_status: NamedDependency[StatusBody]) -> StatusBody
     return platform_status
 
 
-@get("/jobs", opt=requires(Permission.SIGNED_IN), summary="List jobs")
-async def list_jobs(
-    request: ActorRequest,
-    record: NamedDependency[Record],
-    page: int = 1,
-    limit: int = LIMIT_DEFAULT,
-    type: JobType | None = None,
-    status: JobStatus | None = None,
-    kb_id: str | None = None,
-) -> PageBody[JobBody]:
-    """One's own jobs, newest first; operators see everybody's."""
-    asked = PageRequest(page, limit)
-    actor = request.user
-    found = await record.read_async(
-        lambda read: repository.list_jobs(
-            read,
-            asked,
-            job_type=type,
-            status=status,
-            kb_id=kb_id,
-            created_by=_owner(actor),
-            kb_ids=actor.kb_ids,
-        )
-    )
-    return page_body(found, job_body)
-
-
-@get("/jobs/{job_id:str}", opt=requires(Permission.SIGNED_IN), summary="Read a job")
-async def get_job(request: ActorRequest, record: NamedDependency[Record], job_id: str) -> JobBody:
-    """One job with its progress, attempts and error."""
-    job = await record.read_async(lambda connection: repository.get_job(connection, job_id))
-    owner, kb_ids = _owner(request.user), request.user.kb_ids
-    if (owner is not None and job.created_by != owner) or (kb_ids is not None and job.kb_id not in kb_ids):
-        raise JobNotFoundError("There is no such job.")
-    return job_body(job)
-
-
 @post(
     "/operations/verify",
     opt=requires(Permission.OPERATE, long=True),
@@ -178,31 +105,4 @@ async def rebuild_index(
 
 
 root_handlers: list[HTTPRouteHandler] = [get_health, get_ready, get_metrics]
-operation_router = Router(
-    path="/", tags=["Operations"], route_handlers=[get_status, list_jobs, get_job, verify, rebuild_index]
-)
-
-
-def job_body(job: Job) -> JobBody:
-    """A job on the wire."""
-    return JobBody(
-        id=job.id,
-        type=job.type,
-        status=job.status,
-        priority=job.priority,
-        progress=job.progress,
-        message=job.message,
-        attempts=job.attempts,
-        error=None if job.error_code is None else ErrorNote(job.error_code, job.error_message or ""),
-        kb_id=job.kb_id,
-        document_id=job.document_id,
-        created_at=job.created_at,
-        updated_at=job.updated_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-    )
-
-
-def _owner(actor: Actor) -> str | None:
-    """Whose jobs the actor sees: None for everybody's."""
-    return None if actor.level >= Level.OPERATOR else actor.user_id
+operation_router = Router(path="/", tags=["Operations"], route_handlers=[get_status, verify, rebuild_index])

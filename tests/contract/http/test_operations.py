@@ -1,4 +1,4 @@
-"""Health, status, metrics, jobs, the API's own description."""
+"""Health, status, metrics, the API's own description."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,6 @@ import pytest
 from support.server import LumiClient
 
 from .conftest import Library, assert_error
-
-JOB = {
-    "id", "type", "status", "priority", "progress", "message", "attempts", "error", "kb_id", "document_id",
-    "created_at", "updated_at", "started_at", "finished_at",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["/health", "/healthz", "/ready", "/readyz"])
@@ -81,50 +76,6 @@ def test_what_is_not_ours_is_not_there(root: LumiClient, path: str) -> None:
 )
 def test_only_the_assets_are_served(root: LumiClient, path: str) -> None:
     assert_error(root.get(path), 404, "NOT_FOUND")
-
-
-# Jobs
-
-
-def test_jobs_are_listed_newest_first_and_filtered(api: LumiClient, library: Library) -> None:
-    page = api.get("/jobs", params={"kb_id": library.kb_id, "limit": 100}).json()
-    assert set(page) == {"data", "total", "page", "limit", "total_pages"}
-    jobs = page["data"]
-    assert all(set(job) == JOB for job in jobs)
-    assert {job["document_id"] for job in jobs} == {document["id"] for document in library.documents.values()}
-    assert [job["created_at"] for job in jobs] == sorted((job["created_at"] for job in jobs), reverse=True)
-
-    def ids(**params: str) -> set[str]:
-        return {
-            job["id"]
-            for job in api.get("/jobs", params={"kb_id": library.kb_id, "limit": 100, **params}).json()["data"]
-        }
-
-    everything = {job["id"] for job in jobs}
-    assert ids(type="document.ingest", status="completed") == everything
-    assert ids(type="document.purge") == set()
-    assert ids(status="failed") == set()
-
-
-@pytest.mark.parametrize(
-    ("params", "allowed"), [({"status": "done"}, "completed"), ({"type": "ingest"}, "document.ingest, document.purge")]
-)
-def test_a_filter_of_jobs_that_fits_none_is_refused(api: LumiClient, params: dict[str, str], allowed: str) -> None:
-    response = api.get("/jobs", params=params)
-    assert allowed in assert_error(response, 422, "VALIDATION_ERROR")["message"]
-    assert response.json()["detail"][0]["loc"] == ["query", *params]
-
-
-def test_a_completed_job_shows_what_it_did(api: LumiClient, library: Library) -> None:
-    job = api.get(f"/jobs/{library.text['job_id']}").json()
-    assert set(job) == JOB
-    assert (job["type"], job["status"], job["progress"]) == ("document.ingest", "completed", 100.0)
-    assert (job["attempts"], job["error"], job["document_id"]) == (1, None, library.text["id"])
-    assert job["created_at"] <= job["started_at"] <= job["finished_at"]
-
-
-def test_an_unknown_job_is_not_found(api: LumiClient) -> None:
-    assert_error(api.get("/jobs/nope"), 404, "JOB_NOT_FOUND")
 
 
 def test_maintenance_is_for_operators(api: LumiClient, key_client: Callable[..., LumiClient], library: Library) -> None:

@@ -67,6 +67,8 @@ class ParserDiedError(ParseError):
     """The parser's process ended without an answer: the file crashed it."""
 
     code = "PARSER_CRASHED"
+    # The system may have ended the process for want of memory.
+    retryable = True
 
 
 class ArchiveLimitError(ParseError):

@@ -9,12 +9,15 @@ from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.engine import JobEngine
+from lumikb.store.jobs.models import DEAD_AFTER
 from lumikb.store.record.engine import Record
 
-BATCH = 200
+# Open jobs that the engine is given at most: the others wait in the record, in the order of their priority, where ten
+# thousand of them cost the engine nothing.
+ENGINE_JOBS_MAX = 200
 IDLE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
-DEAD_AFTER = timedelta(seconds=20)
+CLEAN_UP_SECONDS = 3600.0
 # A job that was handed over is known to the engine at once; this leaves room for a slow commit.
 LOST_AFTER = timedelta(seconds=60)
 
@@ -25,13 +28,15 @@ class Dispatcher:
     """A background thread; woken by the commit of a job, and at least once a second.
 
     `alone` says that no other process can work on this record (an embedded profile, whose data directory is locked):
-    then the work of every other executor is taken over at once instead of after `DEAD_AFTER`.
+    then the work of every other executor is taken over at once instead of after `DEAD_AFTER`. Jobs that have ended are
+    `kept_for` so long.
     """
 
-    def __init__(self, record: Record, engine: JobEngine, *, alone: bool) -> None:
+    def __init__(self, record: Record, engine: JobEngine, *, alone: bool, kept_for: timedelta) -> None:
         self._record = record
         self._engine = engine
         self._alone = alone
+        self._kept_for = kept_for
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._orphans: set[str] = set()
@@ -54,8 +59,11 @@ class Dispatcher:
         self._thread.join()
 
     def dispatch(self) -> int:
-        """Hand over what is due; gives how many jobs that were."""
-        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, BATCH))
+        """Hand over what is due, most urgent first, as long as the engine has room; gives how many jobs that were."""
+        room = ENGINE_JOBS_MAX - self._record.read(repository.count_dispatched)
+        if room <= 0:
+            return 0
+        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, room))
         handed_over: list[str] = []
         try:
             for job in due:
@@ -86,27 +94,33 @@ class Dispatcher:
     def redispatch_lost(self, older_than: timedelta = LOST_AFTER) -> None:
         """Hand over again what the engine does not know although it was handed over, as after a restored backup."""
         before = clock.now() - older_than
-        open_jobs = self._record.read(lambda connection: repository.dispatched_jobs(connection, before, BATCH))
+        open_jobs = self._record.read(
+            lambda connection: repository.dispatched_jobs(connection, before, ENGINE_JOBS_MAX)
+        )
         lost = self._engine.forget_lost(open_jobs) if open_jobs else []
         if lost:
             log.warning("jobs handed over again", count=len(lost))
             self._record.write(lambda unit: repository.mark_undispatched(unit, lost))
 
+    def clean_up(self) -> None:
+        """Forget jobs that ended longer ago than they are kept."""
+        while gone := self._record.write(lambda unit: repository.forget_ended(unit, self._kept_for, ENGINE_JOBS_MAX)):
+            self._engine.forget(gone)
+
     def _loop(self) -> None:
         sweep = _Every(HEARTBEAT_SECONDS, self._sweep)
+        clean_up = _Every(CLEAN_UP_SECONDS, self.clean_up)
         while not self._stop.is_set():
             try:
                 sweep.tick(IDLE_SECONDS)
-                full = self.dispatch() == BATCH
+                clean_up.tick(IDLE_SECONDS)
+                self.dispatch()
             except LumiError as error:
                 log.error("dispatcher waits", reason=error.message)
-                full = False
             except Exception:
                 log.exception("dispatcher failed")
-                full = False
-            if not full:
-                self._wake.wait(IDLE_SECONDS)
-                self._wake.clear()
+            self._wake.wait(IDLE_SECONDS)
+            self._wake.clear()
 
     def _sweep(self) -> None:
         self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))

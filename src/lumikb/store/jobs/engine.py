@@ -8,6 +8,7 @@ beside the record's (never the same one), or a schema of its own in the record's
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, StepOptions
@@ -44,11 +45,15 @@ class InterruptedJob(BaseException):
 
 
 class DbosSteps:
-    """`Steps` on DBOS, for use inside a workflow. Once `closing` is set no step begins, and none records an error."""
+    """`Steps` on DBOS, for use inside a workflow. Once `closing` is set no step begins, and none records an error.
 
-    def __init__(self, attempts_max: int, closing: threading.Event) -> None:
+    `tell` is told what made a step fail that will be tried again.
+    """
+
+    def __init__(self, attempts_max: int, closing: threading.Event, tell: Callable[[LumiError], None]) -> None:
         self._attempts_max = attempts_max
         self._closing = closing
+        self._tell = tell
 
     def run(self, name: str, step: Callable[..., Result], *args: Any) -> Result:
         """See `Steps.run`."""
@@ -58,7 +63,7 @@ class DbosSteps:
             "max_attempts": self._attempts_max,
             "interval_seconds": STEP_RETRY_SECONDS,
             "backoff_rate": STEP_RETRY_FACTOR,
-            "should_retry": _is_transient,
+            "should_retry": _is_retryable,
         }
         return DBOS.run_step(options, self._guarded, step, *args)
 
@@ -67,20 +72,25 @@ class DbosSteps:
             raise InterruptedJob
         try:
             return step(*args)
-        except Exception:
+        except Exception as error:
             if self._closing.is_set():  # the shutdown is the cause: pools and connections go away under the step
                 raise InterruptedJob from None
+            if isinstance(error, LumiError) and error.retryable:
+                self._tell(error)
             raise
 
 
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, UnavailableError)
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, LumiError) and error.retryable
+
+
+def _outcome(error: Exception) -> JobStatus:
+    """What is retried in vain and is no outage has ended its own process each time: it is parked."""
+    return JobStatus.PARKED if _is_retryable(error) and not isinstance(error, UnavailableError) else JobStatus.FAILED
 
 
 def _reason(error: Exception) -> tuple[str, str]:
     """Code and sentence for a user; the cause itself is in the log."""
-    if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded):
-        error = error.errors[-1]
     if isinstance(error, LumiError):
         return error.stable_code, error.message
     return (
@@ -100,6 +110,7 @@ class JobEngine:
         record: Record,
         store_url: str,
         handlers: Mapping[str, JobHandler],
+        closing: threading.Event,
         *,
         concurrency: int,
         attempts_max: int,
@@ -110,8 +121,8 @@ class JobEngine:
         self._handlers = handlers
         self._concurrency = concurrency
         self._deaths_max = deaths_max
-        self.closing = threading.Event()
-        self._steps = DbosSteps(attempts_max, self.closing)
+        self.closing = closing
+        self._attempts_max = attempts_max
         self._active: set[str] = set()
         self._active_lock = threading.Lock()
         # Attempts that were counted and have not ended; held while one is counted, so that none is after `close` began.
@@ -178,6 +189,10 @@ class JobEngine:
             DBOS.delete_workflows(ended)
         return lost
 
+    def forget(self, job_ids: list[str]) -> None:
+        """Drop what the engine knows of jobs that have ended."""
+        DBOS.delete_workflows(job_ids)
+
     def resume(self, job_ids: Iterable[str]) -> None:
         """Put workflows whose executor died back on the queue; ended steps are not run again."""
         DBOS.resume_workflows(list(job_ids), queue_name=QUEUE)
@@ -228,22 +243,32 @@ class JobEngine:
             self._end(job, JobStatus.PARKED, "GAVE_UP", message)
             return
         try:
-            self._handlers[job.type].run(job, self._steps)
+            self._handlers[job.type].run(job, DbosSteps(self._attempts_max, self.closing, self._tell_of(job)))
         except JobCancelledError:
             self._record.write(lambda unit: repository.end_job(unit, job.id, JobStatus.CANCELLED))
         except Exception as error:
             if self.closing.is_set():
                 raise InterruptedJob from None
+            if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded):
+                error = error.errors[-1]
             if not isinstance(error, LumiError):
                 log.exception("job failed", job_id=job.id, job_type=job.type)
-            self._end(job, JobStatus.FAILED, *_reason(error))
+            self._end(job, _outcome(error), *_reason(error))
         else:
             self._record.write(lambda unit: repository.end_job(unit, job.id, JobStatus.COMPLETED))
 
     def _end(self, job: Job, status: JobStatus, code: str, message: str) -> None:
         def end(unit: UnitOfWork) -> None:
-            self._handlers[job.type].fail(unit, job, code, message)
-            repository.end_job(unit, job.id, status, code, message)
+            if repository.end_job(unit, job.id, status, code, message):
+                self._handlers[job.type].fail(unit, job, code, message)
 
         log.warning("job ended", job_id=job.id, job_type=job.type, status=str(status), code=code, message=message)
         self._record.write(end)
+
+    def _tell_of(self, job: Job) -> Callable[[LumiError], None]:
+        def tell(error: LumiError) -> None:
+            log.info("step failed", job_id=job.id, job_type=job.type, code=error.stable_code, reason=error.message)
+            with suppress(LumiError):  # where the record is what is away, nothing can be shown
+                self._record.write(lambda unit: repository.record_retry(unit, job.id, error.message))
+
+        return tell

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -11,10 +11,14 @@ from lumikb.store.record.engine import UnitOfWork
 Result = TypeVar("Result")
 
 PRIORITY_INTERACTIVE = 10
+PRIORITY_BULK = 100
+
+# A process that was silent for so long is dead.
+DEAD_AFTER = timedelta(seconds=20)
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. `PARKED` has been given up: it killed its process again and again."""
+    """Where a job stands. `PARKED` has been given up: it ended its process, or its parser's, again and again."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -58,8 +62,7 @@ class Steps(Protocol):
     """Runs the steps of a job durably: a step that has ended is not run again, its result is replayed.
 
     A step's result is a small JSON-ready value (keys, never bytes). A step may run more than once if the process dies
-    in it, so its effect must be idempotent. Errors of category `UnavailableError` are retried with backoff; all others
-    leave the job.
+    in it, so its effect must be idempotent. Retryable errors are retried with backoff; all others leave the job.
     """
 
     def run(self, name: str, step: Callable[..., Result], *args: Any) -> Result:
@@ -68,7 +71,9 @@ class Steps(Protocol):
 
 
 class JobHandler(Protocol):
-    """The work behind one job type."""
+    """The work behind one job type. `cancellable` tells whether a user may cancel such a job."""
+
+    cancellable: bool
 
     def run(self, job: Job, steps: Steps) -> None:
         """Do the work; raises `LumiError` with a sentence for the user when it cannot be done."""

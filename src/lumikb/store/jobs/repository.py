@@ -1,10 +1,11 @@
 """The jobs table: jobs are created in the request's transaction, and followed from then on."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 
 from lumikb.kit import clock
 from lumikb.kit.ids import new_id
@@ -14,8 +15,10 @@ from lumikb.store.jobs.models import OPEN, PRIORITY_INTERACTIVE, Job, JobStatus
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.work import heartbeats, jobs
+from lumikb.store.record.types import UtcDateTime
 
 TOPIC = "jobs"
+MESSAGE_CHARS_MAX = 255
 
 _COLUMNS = [
     jobs.c[name]
@@ -133,6 +136,12 @@ def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
     return [_job(row) for row in rows]
 
 
+def count_dispatched(connection: Connection) -> int:
+    """How many open jobs the engine has."""
+    statement = select(func.count()).where(jobs.c.dispatched_at.is_not(None), jobs.c.status.in_(OPEN))
+    return connection.execute(statement).scalar_one()
+
+
 def mark_dispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
     """Note that the engine has these jobs."""
     unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=clock.now()))
@@ -179,13 +188,27 @@ def uncount_attempts(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
     )
 
 
-def record_progress(unit: UnitOfWork, job_id: str, progress: float, message: str) -> None:
-    """Set progress in percent and the step's name; progress never goes back."""
-    unit.connection.execute(
+def record_progress(unit: UnitOfWork, job_id: str, progress: float, message: str) -> bool:
+    """Set progress in percent and the step's name; progress never goes back. False when the job has ended."""
+    higher = case((jobs.c.progress < progress, progress), else_=jobs.c.progress)
+    changed = unit.connection.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.progress <= progress)
-        .values(progress=progress, message=message, updated_at=clock.now())
+        .where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
+        .values(progress=higher, message=message, updated_at=clock.now())
     )
+    return changed.rowcount > 0
+
+
+def record_retry(unit: UnitOfWork, job_id: str, reason: str) -> None:
+    """Show why a step is tried again."""
+    message = f"Trying again: {reason}"[:MESSAGE_CHARS_MAX]
+    unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(message=message, updated_at=clock.now()))
+
+
+def is_open(connection: Connection, job_id: str) -> bool:
+    """Whether the job has not ended."""
+    statement = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN))
+    return connection.execute(statement).first() is not None
 
 
 def note_blob(unit: UnitOfWork, job_id: str, sha256: str) -> None:
@@ -202,15 +225,18 @@ def forget_blobs(unit: UnitOfWork, job_id: str) -> None:
 
 def end_job(
     unit: UnitOfWork, job_id: str, status: JobStatus, code: str | None = None, message: str | None = None
-) -> None:
-    """End an open job; one that has ended stays as it is."""
+) -> bool:
+    """End an open job; one that has ended stays as it is. Gives whether it was open."""
     moment = clock.now()
     values: dict[str, Any] = {"status": status, "updated_at": moment, "finished_at": moment}
     if status is JobStatus.COMPLETED:
         values["progress"] = 100.0
     else:
         values |= {"error_code": code, "error_message": message}
-    unit.connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(**values))
+    ended = unit.connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(**values))
+    if ended.rowcount:
+        unit.notify(TOPIC)  # there is room for another
+    return ended.rowcount > 0
 
 
 def cancel_document_jobs(unit: UnitOfWork, document_id: str) -> None:
@@ -221,6 +247,37 @@ def cancel_document_jobs(unit: UnitOfWork, document_id: str) -> None:
         .where(jobs.c.document_id == document_id, jobs.c.status.in_(OPEN))
         .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment)
     )
+
+
+def forget_ended(unit: UnitOfWork, older_than: timedelta, limit: int) -> list[str]:
+    """Drop up to `limit` jobs that ended so long ago, oldest first; gives their ids."""
+    statement = (
+        select(jobs.c.id).where(jobs.c.finished_at < clock.now() - older_than).order_by(jobs.c.finished_at).limit(limit)
+    )
+    job_ids = list(unit.connection.execute(statement).scalars())
+    unit.connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
+    return job_ids
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """Jobs of one type in one state, and when the oldest of them was created."""
+
+    type: str
+    status: JobStatus
+    count: int
+    oldest_created_at: datetime
+
+
+def queue_depths(connection: Connection) -> list[QueueDepth]:
+    """What is queued, processing, failed or parked, by type."""
+    rows = connection.execute(
+        select(jobs.c.type, jobs.c.status, func.count(), func.min(jobs.c.created_at, type_=UtcDateTime()))
+        .where(jobs.c.status.in_([*OPEN, JobStatus.FAILED, JobStatus.PARKED]))
+        .group_by(jobs.c.type, jobs.c.status)
+        .order_by(jobs.c.type, jobs.c.status)
+    )
+    return [QueueDepth(row[0], JobStatus(row[1]), row[2], row[3]) for row in rows]
 
 
 def beat(unit: UnitOfWork, executor_id: str) -> None:

@@ -1,7 +1,9 @@
 """Engines on a record and a job store of their own."""
 
+import shutil
 import threading
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 
 class Handler:
     """A job handler made of functions, which notes what it was told."""
+
+    cancellable = True
 
     def __init__(self, *steps: Callable[[Job], Any]) -> None:
         self.steps = steps
@@ -52,6 +56,7 @@ class Workshop:
             self.record,
             self.store_url,
             handlers,
+            threading.Event(),
             concurrency=concurrency,
             attempts_max=attempts_max,
             deaths_max=attempts_max,
@@ -66,7 +71,7 @@ class Workshop:
 
     def dispatcher(self, *, alone: bool = True) -> Dispatcher:
         assert self.engine is not None
-        return Dispatcher(self.record, self.engine, alone=alone)
+        return Dispatcher(self.record, self.engine, alone=alone, kept_for=timedelta(days=30))
 
     def create(self, **values: Any) -> str:
         return self.record.write(lambda unit: repository.create_job(unit, TYPE, created_by=NOBODY, **values))
@@ -75,8 +80,19 @@ class Workshop:
         return self.record.read(lambda connection: repository.get_job(connection, job_id))
 
 
+@pytest.fixture(scope="session")
+def job_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The engine's store as its 125 migrations leave it."""
+    path = tmp_path_factory.mktemp("store") / "jobs.sqlite3"
+    made = Workshop(Record(sqlite_url(path.with_name("record.sqlite3"))), sqlite_url(path))
+    made.open(Handler())
+    made.close(0)
+    return path
+
+
 @pytest.fixture
-def workshop(tmp_path: Path) -> Generator[Workshop]:
+def workshop(tmp_path: Path, job_store: Path) -> Generator[Workshop]:
+    shutil.copy(job_store, tmp_path / "jobs.sqlite3")
     record = Record(sqlite_url(tmp_path / "record.sqlite3"), readers=2)
     record.open()
     migrate(record)

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import update
 from support.server import poll
 
-from lumikb.compute.parse.errors import EncryptedError
+from lumikb.compute.parse.errors import EncryptedError, ParserDiedError
+from lumikb.kit import clock
 from lumikb.kit.errors import UnavailableError
+from lumikb.store.jobs import dispatcher as dispatcher_module
 from lumikb.store.jobs import engine as engine_module
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobCancelledError
@@ -207,6 +209,78 @@ def test_a_job_whose_process_died_after_its_end_is_cleared_by_the_next(workshop:
     workshop.engine.enqueue(job)
     poll(lambda: handler.cleared == [(job_id, JobStatus.COMPLETED)], "the job's clearing", 30)
     assert handler.results == []
+
+
+def test_what_ends_its_own_process_each_time_is_parked(workshop: Workshop) -> None:
+    crash = Flaky(ParserDiedError("This file crashes its reader."), 99)
+    handler = Handler(crash)
+    workshop.open(handler, attempts_max=3)
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.error_code, crash.calls) == (JobStatus.PARKED, "PARSER_CRASHED", 3)
+    assert [failure[1] for failure in handler.failures] == ["PARSER_CRASHED"]
+
+
+def test_a_job_that_is_tried_again_says_why(workshop: Workshop, gate: threading.Event) -> None:
+    flaky = Flaky(unavailable(), 1)
+
+    def step(job: Job) -> str:
+        if flaky.calls:
+            gate.wait(30)
+        return flaky(job)
+
+    workshop.open(Handler(step))
+    job_id = workshop.create()
+    workshop.dispatcher().dispatch()
+    poll(lambda: workshop.job(job_id).message == "Trying again: The store does not answer.", "the reason", 30)
+    gate.set()
+    assert ended(workshop, job_id).status is JobStatus.COMPLETED
+
+
+def test_the_engine_is_given_no_more_than_it_has_room_for(
+    workshop: Workshop, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "ENGINE_JOBS_MAX", 2)
+    order: list[str] = []
+
+    def note(job: Job) -> None:
+        gate.wait(30)
+        order.append(job.id)
+
+    workshop.open(Handler(note), concurrency=1)
+    dispatcher = workshop.dispatcher()
+    bulk = [workshop.create(priority=100) for _ in range(4)]
+    assert (dispatcher.dispatch(), dispatcher.dispatch()) == (2, 0)
+    urgent = workshop.create(priority=1)
+    gate.set()
+    for job_id in bulk[:2]:
+        ended(workshop, job_id)
+    assert dispatcher.dispatch() == 2
+    ended(workshop, urgent)
+    poll(lambda: dispatcher.dispatch(), "room", 30)
+    ended(workshop, bulk[3])
+    assert order == [*bulk[:2], urgent, *bulk[2:]]
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(workshop: Workshop) -> None:
+    engine = workshop.open(Handler(done))
+    old, young, waiting = (workshop.create() for _ in range(3))
+    dispatcher = workshop.dispatcher()
+    dispatcher.dispatch()
+    for job_id in (old, young, waiting):
+        ended(workshop, job_id)
+    moments = {old: timedelta(days=31), young: timedelta(days=29)}
+    for job_id, age in moments.items():
+        workshop.record.write(
+            lambda unit, job_id=job_id, age=age: unit.connection.execute(
+                update(jobs).where(jobs.c.id == job_id).values(finished_at=clock.now() - age)
+            )
+        )
+    dispatcher.clean_up()
+    assert workshop.record.read(lambda read: repository.find_job(read, old)) is None
+    assert workshop.job(young).status is JobStatus.COMPLETED
+    assert engine.forget_lost([old, young]) == [old, young]
 
 
 def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Event) -> None:

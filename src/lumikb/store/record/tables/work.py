@@ -28,7 +28,7 @@ jobs = Table(
     Column("dispatched_at", UtcDateTime),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
-    Index(None, "dispatched_at", "not_before"),
+    Index(None, "dispatched_at", "priority", "id"),
     Index(None, "document_id"),
     Index(None, "status", "created_at"),
 )
