@@ -22,6 +22,7 @@ from lumikb.identity.tokens import TokenSigner
 from lumikb.kit.errors import InvalidInputError, UnavailableError
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
@@ -174,6 +175,7 @@ class Platform:
             identity=self.identity,
             bases=self.bases,
             documents=self.documents,
+            editor=DocumentEditor(self.record, self.documents, self.bases),
             retrieval=self.retrieval,
             answers=answers,
             conversations=conversations,

@@ -29,7 +29,10 @@ from lumikb.identity.routes import identity_router
 from lumikb.identity.service import IdentityService
 from lumikb.kit.errors import LumiError
 from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.content_routes import content_router
 from lumikb.knowledge.document_routes import document_router
+from lumikb.knowledge.edit_routes import edit_router
+from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
 from lumikb.operations.health import Health
@@ -55,6 +58,8 @@ ROUTERS = [
     run_router,
     operation_router,
     job_router,
+    content_router,
+    edit_router,
 ]
 CORS_HEADERS = [
     "Accept",
@@ -76,6 +81,7 @@ class Services:
     identity: IdentityService
     bases: KnowledgeBaseService
     documents: DocumentService
+    editor: DocumentEditor
     retrieval: RetrievalService
     answers: AnswerService
     conversations: ConversationService

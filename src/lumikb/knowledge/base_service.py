@@ -10,7 +10,7 @@ from lumikb.identity.policy import KbTarget, ensure, readable
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge import base_repository, repository
-from lumikb.knowledge.errors import KbNotFoundError
+from lumikb.knowledge.errors import KbNotFoundError, NotConfirmedError
 from lumikb.knowledge.models import KbStats, KnowledgeBase
 from lumikb.knowledge.removal import remove_document
 from lumikb.store.record.engine import UnitOfWork
@@ -97,10 +97,7 @@ class KnowledgeBaseService:
         """Archive the knowledge base; with `purge` its documents are erased too."""
         kb = self.get(unit.connection, actor, kb_id, Permission.KB_ADMIN, lock=True)
         if purge:
-            for document_id in repository.document_ids(unit.connection, kb_id):
-                document = repository.find_document(unit.connection, document_id)
-                if document is not None:
-                    remove_document(unit, actor.user_id, document, self._undo_seconds)
+            self._remove_documents(unit, actor, kb_id)
         base_repository.archive_kb(unit, kb_id)
         append_event(
             unit,
@@ -112,10 +109,25 @@ class KnowledgeBaseService:
             purge=purge,
         )
 
+    def clear(self, unit: UnitOfWork, actor: Actor, kb_id: str, confirm: str) -> int:
+        """Delete all documents, if `confirm` is the knowledge base's name; gives how many there were."""
+        kb = self.get(unit.connection, actor, kb_id, Permission.KB_ADMIN, lock=True)
+        if confirm != kb.name:
+            raise NotConfirmedError("Repeat the name of the knowledge base in confirm.", field="confirm")
+        return self._remove_documents(unit, actor, kb_id)
+
     def stats(self, connection: Connection, actor: Actor, kb_id: str) -> KbStats:
         """Counts of what it holds."""
         self.get(connection, actor, kb_id)
         return base_repository.kb_stats(connection, kb_id)
+
+    def _remove_documents(self, unit: UnitOfWork, actor: Actor, kb_id: str) -> int:
+        document_ids = repository.document_ids(unit.connection, kb_id)
+        for document_id in document_ids:
+            document = repository.find_document(unit.connection, document_id)
+            if document is not None:
+                remove_document(unit, actor.user_id, document, self._undo_seconds)
+        return len(document_ids)
 
     def _allowed(
         self, connection: Connection, actor: Actor, kb: KnowledgeBase | None, permission: Permission

@@ -28,6 +28,7 @@ class _VectorsBlob(msgspec.Struct, array_like=True):
     job_id: str
     dimensions: int
     vectors: bytes
+    copied: int
 
 
 def pack_parsed(version_id: str, parsed: ParsedText) -> bytes:
@@ -50,15 +51,15 @@ def get_chunks(blobs: BlobStore, key: str) -> list[Chunk]:
     return msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob).chunks
 
 
-def pack_vectors(job_id: str, vectors: NDArray[np.float32]) -> bytes:
-    """A job's vectors, a row for each chunk, as little-endian float16."""
-    return msgspec.msgpack.encode(_VectorsBlob(job_id, vectors.shape[1], vectors.astype("<f2").tobytes()))
+def pack_vectors(job_id: str, vectors: NDArray[np.float32], *, copied: int) -> bytes:
+    """A job's vectors, a row for each chunk, as little-endian float16, and how many were taken over."""
+    return msgspec.msgpack.encode(_VectorsBlob(job_id, vectors.shape[1], vectors.astype("<f2").tobytes(), copied))
 
 
-def get_vectors(blobs: BlobStore, key: str) -> NDArray[np.float16]:
-    """The vectors that `pack_vectors` packed, shape (chunks, dimensions)."""
+def get_vectors(blobs: BlobStore, key: str) -> tuple[NDArray[np.float16], int]:
+    """The vectors that `pack_vectors` packed, shape (chunks, dimensions), and how many were taken over."""
     blob = msgspec.msgpack.decode(blobs.read(key), type=_VectorsBlob)
-    return np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions)
+    return np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions), blob.copied
 
 
 def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:

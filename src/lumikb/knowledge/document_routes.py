@@ -1,51 +1,33 @@
 """Routes of documents."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Literal
 
-import msgspec
-from litestar import MediaType, Response, Router, delete, get, post
+from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import Parameter
-from litestar.response import Stream
 from sqlalchemy import Connection
 
-from lumikb.http.multipart import multipart_parts
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
-from lumikb.http.ranges import byte_range
-from lumikb.http.routes import is_head
-from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.knowledge.models import Chunk, Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument
+from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.upload_form import receive
 from lumikb.knowledge.wire import (
-    ChunkBody,
-    ContentBody,
     DocumentBody,
     DocumentStatusBody,
-    chunk_body,
     document_body,
     document_status_body,
 )
-from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.record.engine import Record
 
-CONTENT_CHARS_MAX = 1_000_000
 _KB = "/knowledge-bases/{kb_id:str}/documents"
 _ONE = _KB + "/{document_id:str}"
 
 Tags = Annotated[list[str] | None, Parameter(description="Documents that have all of these tags.")]
-
-
-class MissingFileError(MalformedRequestError):
-    """The form has no part called `file`."""
-
-    code = "FILE_MISSING"
 
 
 @get(_KB, opt=requires(Permission.KB_READ), summary="List documents")
@@ -112,23 +94,7 @@ async def upload_document(
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
     with `duplicate_of`.
     """
-    blob: StoredBlob | None = None
-    filename = ""
-    fields: dict[str, str] = {}
-    try:
-        async for part in multipart_parts(request.headers.get("content-type", ""), request.stream()):
-            if part.name == "file" and blob is None:
-                filename = part.filename or ""
-                blob = await documents.store(request.user, kb_id, part.content)
-            else:
-                fields[part.name] = await part.text()
-        if blob is None:
-            raise MissingFileError("Send the file in a part called file.")
-        new = _new_document(filename, fields)
-    except LumiError:  # whatever follows the file may be wrong as well
-        if blob is not None:
-            await documents.discard(blob)
-        raise
+    new, blob = await receive(request, documents, kb_id)
     accepted = await documents.accept(request.user, kb_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
@@ -169,87 +135,6 @@ async def get_document_status(
     """PENDING, PROCESSING (with step and percent), READY, FAILED (with the reason and what to do) or ARCHIVED."""
     return document_status_body(
         await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
-    )
-
-
-@get(_ONE + "/content", opt=requires(Permission.KB_READ), summary="Read a document's text")
-async def get_document_content(
-    request: ActorRequest,
-    documents: NamedDependency[DocumentService],
-    record: NamedDependency[Record],
-    kb_id: str,
-    document_id: str,
-    start: int = 0,
-    end: int | None = None,
-) -> ContentBody:
-    """The text at `[start, end)` in code points, up to 1,000,000 of them: what citations and chunks point into."""
-    if start < 0 or (end is not None and end < start):
-        raise InvalidInputError("start and end must not be negative or reversed.", field="start")
-
-    def read(connection: Connection) -> str:
-        return documents.parsed_text(documents.get(connection, request.user, document_id, kb_id=kb_id)).text
-
-    text = await record.read_async(read)
-    stop = min(len(text), start + CONTENT_CHARS_MAX, len(text) if end is None else end)
-    begin = min(start, stop)
-    return ContentBody(text[begin:stop], begin, stop, len(text))
-
-
-@get(_ONE + "/chunks", opt=requires(Permission.KB_READ), summary="List a document's passages")
-async def list_document_chunks(
-    request: ActorRequest,
-    documents: NamedDependency[DocumentService],
-    bases: NamedDependency[KnowledgeBaseService],
-    record: NamedDependency[Record],
-    kb_id: str,
-    document_id: str,
-    page: int = 1,
-    limit: int = LIMIT_DEFAULT,
-) -> PageBody[ChunkBody]:
-    """The passages that searches find, in the order of the text."""
-    asked = PageRequest(page, limit)
-
-    def read(connection: Connection) -> PageBody[ChunkBody]:
-        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
-        kb_name = bases.get(connection, request.user, kb_id).name
-
-        def to_wire(chunk: Chunk) -> ChunkBody:
-            return chunk_body(chunk, document, kb_name)
-
-        return page_body(documents.chunks(connection, document, asked), to_wire)
-
-    return await record.read_async(read)
-
-
-@get(_ONE + "/download", opt=requires(Permission.KB_READ), summary="Download the original file")
-async def download_document(
-    request: ActorRequest,
-    documents: NamedDependency[DocumentService],
-    record: NamedDependency[Record],
-    kb_id: str,
-    document_id: str,
-) -> Response[Any]:
-    """The bytes as they were uploaded; honours `Range`."""
-    document = await record.read_async(lambda read: documents.get(read, request.user, document_id, kb_id=kb_id))
-    wanted = byte_range(request.headers.get("range"), document.size_bytes)
-    start, end = wanted or (0, document.size_bytes)
-    ascii_name = re.sub(r"[^\w.\- ]", "_", document.filename, flags=re.ASCII)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Length": str(end - start),
-        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(document.filename)}",
-        "ETag": f'"{document.sha256}"',
-    }
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{document.size_bytes}"
-    status = 206 if wanted is not None else 200
-    if is_head():
-        return Response(b"", headers=headers, media_type=document.mime_type, status_code=status)
-    return Stream(
-        documents.content(document.sha256, start, end),
-        headers=headers,
-        media_type=MediaType.TEXT if document.mime_type == "text/plain" else document.mime_type,
-        status_code=status,
     )
 
 
@@ -300,9 +185,6 @@ document_router = Router(
         get_document,
         get_any_document,
         get_document_status,
-        get_document_content,
-        list_document_chunks,
-        download_document,
         retry_document,
         delete_document,
         delete_any_document,
@@ -313,18 +195,3 @@ document_router = Router(
 def _split(values: list[str] | None) -> tuple[str, ...]:
     """Repeated and comma-separated values alike."""
     return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
-
-
-def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
-    tags = fields.get("tags", "")
-    try:
-        return NewDocument(
-            filename=filename,
-            tags=msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(","),
-            metadata=msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any]),
-            priority=int(fields["priority"]) if fields.get("priority") else None,
-        )
-    except (msgspec.MsgspecError, ValueError) as exc:
-        raise InvalidInputError(
-            "tags is a list, metadata a JSON object, priority a number.", fields=sorted(fields)
-        ) from exc

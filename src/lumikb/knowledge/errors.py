@@ -2,6 +2,8 @@
 
 from lumikb.kit.errors import (
     ConflictError,
+    ExpiredError,
+    InvalidInputError,
     MalformedRequestError,
     NotFoundError,
     UnavailableError,
@@ -25,6 +27,30 @@ class DocumentNotFoundError(NotFoundError):
     """No such document, or not the caller's to see."""
 
     code = "DOCUMENT_NOT_FOUND"
+
+
+class VersionNotFoundError(NotFoundError):
+    """The document has no such version."""
+
+    code = "VERSION_NOT_FOUND"
+
+
+class DuplicateDocumentError(ConflictError):
+    """Another document of the knowledge base has these bytes."""
+
+    code = "DUPLICATE_DOCUMENT"
+
+
+class UndoExpiredError(ExpiredError):
+    """The delete can no longer be undone."""
+
+    code = "UNDO_EXPIRED"
+
+
+class NotConfirmedError(InvalidInputError):
+    """Something that cannot be undone was not confirmed by name."""
+
+    code = "NOT_CONFIRMED"
 
 
 class DocumentNotReadyError(ConflictError):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.chunk.chunker import chunk_text
 from lumikb.compute.chunk.models import Chunk, ChunkParams
+from lumikb.compute.embed.embedder import Embedder
 from lumikb.compute.embed.load import Models
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
@@ -64,7 +66,7 @@ class IngestHandler:
         try:
             parsed_key = steps.run("parse", self._parse, job)
             chunks_key = steps.run("chunk", self._chunk, job, parsed_key)
-            vectors_key = steps.run("embed", self._embed, job, chunks_key)
+            vectors_key = steps.run("embed", self._embed, job, parsed_key, chunks_key)
             steps.run("store", self._store, job, parsed_key, chunks_key, vectors_key)
         finally:
             return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
@@ -74,7 +76,7 @@ class IngestHandler:
         document = repository.find_document(unit.connection, job.document_id or "")
         if document is None:
             return
-        status = DocumentStatus.FAILED if document.current_chunk_set_id is None else DocumentStatus.READY
+        status = DocumentStatus.FAILED if document.current_chunk_set_id is None else document.status
         repository.update_document(
             unit, document.id, status=status, current_step=None, error_code=code, error_message=message
         )
@@ -124,31 +126,51 @@ class IngestHandler:
         chunks = chunk_text(parsed, self._models().tokenizer, self._params)
         return self._put(job, derived.pack_chunks(job.id, chunks))
 
-    def _embed(self, job: Job, chunks_key: str) -> str:
-        self._begin(job, Step.EMBED)
+    def _embed(self, job: Job, parsed_key: str, chunks_key: str) -> str:
+        document = self._begin(job, Step.EMBED)
         chunks = derived.get_chunks(self._blobs, chunks_key)
         embedder = self._models().bulk
         vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
+        known = self._known_vectors(document, embedder)
+        if known:
+            text = derived.get_parsed(self._blobs, parsed_key).text
+            hashes = [_text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
+        else:
+            hashes = [""] * len(chunks)
+        for at, sha256 in enumerate(hashes):
+            if sha256 in known:
+                vectors[at] = known[sha256]
         # By length, so that a batch pads little; each vector lands in its chunk's row.
-        order = sorted(range(len(chunks)), key=lambda at: len(chunks[at].token_ids))
+        fresh = [at for at, sha256 in enumerate(hashes) if sha256 not in known]
+        order = sorted(fresh, key=lambda at: len(chunks[at].token_ids))
         for done in range(0, len(order), EMBED_BATCH):
             if self._stopping():
                 raise JobCancelledError("The process is going down.")
             batch = order[done : done + EMBED_BATCH]
             vectors[batch] = embedder.embed([chunks[at].token_ids for at in batch])
             self._show(job, Step.EMBED, (done + len(batch)) / len(order))
-        return self._put(job, derived.pack_vectors(job.id, vectors))
+        return self._put(job, derived.pack_vectors(job.id, vectors, copied=len(chunks) - len(order)))
+
+    def _known_vectors(self, document: Document, embedder: Embedder) -> dict[str, NDArray[np.float16]]:
+        """Vectors of the passages that readers see now, by the hash of their text, if they are of this model."""
+        if document.current_chunk_set_id is None:
+            return {}
+        set_id = document.current_chunk_set_id
+        packed = self._record.read(
+            lambda read: repository.embeddings_by_text(read, set_id, embedder.model_id, embedder.tier)
+        )
+        return {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
 
     def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_key: str) -> None:
         document = self._begin(job, Step.STORE)
         text = derived.get_parsed(self._blobs, parsed_key).text
         chunks = derived.get_chunks(self._blobs, chunks_key)
-        vectors = derived.get_vectors(self._blobs, vectors_key)
+        vectors, copied = derived.get_vectors(self._blobs, vectors_key)
         rows = [
             chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
             for chunk, vector in zip(chunks, vectors, strict=True)
         ]
-        self._record.write(lambda unit: self._publish(unit, job, rows))
+        self._record.write(lambda unit: self._publish(unit, job, rows, copied))
 
     def _cancelled(self, job: Job) -> Callable[[], bool]:
         """Whether the process goes down or the job was cancelled; looks at the record now and then only."""
@@ -171,10 +193,11 @@ class IngestHandler:
         self._record.write(lambda unit: note_blob(unit, job.id, sha256))
         return self._blobs.put_bytes(data).sha256
 
-    def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]]) -> None:
+    def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int) -> None:
         if repository.chunk_set_exists(unit.connection, job.id):
             return
-        if not end_job(unit, job.id, JobStatus.COMPLETED):
+        done = {"chunks": len(rows), "embeddings_copied": copied}
+        if not end_job(unit, job.id, JobStatus.COMPLETED, result=done):
             raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
         if document.current_chunk_set_id is not None:
@@ -193,7 +216,7 @@ class IngestHandler:
         repository.update_document(
             unit,
             document.id,
-            status=DocumentStatus.READY,
+            status=DocumentStatus.ARCHIVED if document.status is DocumentStatus.ARCHIVED else DocumentStatus.READY,
             current_chunk_set_id=job.id,
             current_step=Step.READY,
             progress=STEP_PROGRESS[Step.READY],
@@ -281,12 +304,16 @@ def chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, em
         "char_start": chunk.char_start,
         "char_end": chunk.char_end,
         "text": text,
-        "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "text_sha256": _text_sha256(text),
         "page_number": chunk.page_number,
         "section_header": chunk.section_header,
         "token_count": len(chunk.token_ids),
         "embedding": embedding,
     }
+
+
+def _text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _living(document: Document | None) -> Document:

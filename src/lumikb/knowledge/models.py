@@ -38,6 +38,16 @@ class DocumentSort(StrEnum):
     STATUS = "status"
 
 
+class BulkAction(StrEnum):
+    """What can be done to many documents at once."""
+
+    DELETE = "delete"
+    RETRY = "retry"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    TAG = "tag"
+
+
 class Step(StrEnum):
     """The steps of an ingestion, in order."""
 
@@ -111,6 +121,26 @@ class Document:
     chunk_count: int
     job_id: str | None
     tags: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a document; the `current` one is what searches and answers draw on."""
+
+    id: str
+    document_id: str
+    number: int
+    sha256: str
+    size_bytes: int
+    mime_type: str
+    filename: str
+    status: DocumentStatus
+    parsed_sha256: str | None
+    page_count: int | None
+    char_count: int | None
+    created_by: str
+    created_at: datetime
+    current: bool
 
 
 @dataclass(frozen=True)

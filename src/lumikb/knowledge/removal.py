@@ -20,9 +20,7 @@ def remove_document(unit: UnitOfWork, actor_id: str, document: Document, undo_se
     moment = clock.now()
     cancel_document_jobs(unit, document.id)
     repository.update_document(unit, document.id, deleted_at=moment)
-    if document.current_chunk_set_id is not None:
-        keys = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
-        append_change(unit, document.kb_id, "remove", keys)
+    append_change(unit, document.kb_id, "remove", repository.chunk_keys_of(unit.connection, document))
     create_job(
         unit,
         PURGE_JOB,

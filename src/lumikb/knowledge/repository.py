@@ -78,14 +78,19 @@ def create_document(
             created_at=moment,
         )
     )
-    if new.tags:
-        unit.connection.execute(insert(document_tags), [{"document_id": document_id, "tag": tag} for tag in new.tags])
+    set_tags(unit, document_id, new.tags)
     return document_id
 
 
 def find_document(connection: Connection, document_id: str) -> Document | None:
     """The document unless deleted, or None."""
     row = connection.execute(_documents().where(documents.c.id == document_id, ALIVE)).first()
+    return None if row is None else _with_tags(connection, [row])[0]
+
+
+def find_deleted(connection: Connection, document_id: str) -> Document | None:
+    """A document that was deleted and not erased yet, or None."""
+    row = connection.execute(_documents().where(documents.c.id == document_id, ~ALIVE)).first()
     return None if row is None else _with_tags(connection, [row])[0]
 
 
@@ -131,6 +136,13 @@ def update_document(unit: UnitOfWork, document_id: str, **values: Any) -> None:
     )
 
 
+def set_tags(unit: UnitOfWork, document_id: str, tags: Sequence[str]) -> None:
+    """Replace the tags of the document."""
+    unit.connection.execute(delete(document_tags).where(document_tags.c.document_id == document_id))
+    if tags:
+        unit.connection.execute(insert(document_tags), [{"document_id": document_id, "tag": tag} for tag in tags])
+
+
 def advance(unit: UnitOfWork, document_id: str, step: Step, progress: float) -> bool:
     """Show that a document is being processed; progress never goes back. False when the document is gone."""
     changed = unit.connection.execute(
@@ -168,10 +180,27 @@ def create_chunk_set(unit: UnitOfWork, values: dict[str, Any], rows: list[dict[s
     return chunk_keys(unit.connection, chunk_set_id=values["id"])
 
 
+def embeddings_by_text(connection: Connection, chunk_set_id: str, model_id: str, tier: str) -> dict[str, bytes]:
+    """Embeddings of a chunk set by the hash of their text, none if the set is of another model."""
+    rows = connection.execute(
+        select(chunks.c.text_sha256, chunks.c.embedding)
+        .join(chunk_sets, chunk_sets.c.id == chunks.c.chunk_set_id)
+        .where(chunk_sets.c.id == chunk_set_id, chunk_sets.c.model_id == model_id, chunk_sets.c.model_tier == tier)
+    )
+    return {row.text_sha256: row.embedding for row in rows}
+
+
 def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
     """Keys of a set's chunks in order."""
     statement = select(chunks.c.key).where(chunks.c.chunk_set_id == chunk_set_id).order_by(chunks.c.ordinal)
     return list(connection.execute(statement).scalars())
+
+
+def chunk_keys_of(connection: Connection, document: Document) -> list[int]:
+    """Keys of the chunks that readers of the document see, none before it was READY."""
+    if document.current_chunk_set_id is None:
+        return []
+    return chunk_keys(connection, chunk_set_id=document.current_chunk_set_id)
 
 
 def list_chunks(connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:

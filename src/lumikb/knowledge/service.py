@@ -16,7 +16,7 @@ from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.kit.pages import Page, PageRequest
-from lumikb.knowledge import repository
+from lumikb.knowledge import repository, version_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced, get_parsed
 from lumikb.knowledge.errors import (
@@ -27,8 +27,18 @@ from lumikb.knowledge.errors import (
     RefusedFileError,
     RefusedTypeError,
     UploadLostError,
+    VersionNotFoundError,
 )
-from lumikb.knowledge.models import TAGS_MAX, Accepted, Chunk, Document, DocumentFilter, DocumentStatus, NewDocument
+from lumikb.knowledge.models import (
+    TAGS_MAX,
+    Accepted,
+    Chunk,
+    Document,
+    DocumentFilter,
+    DocumentStatus,
+    NewDocument,
+    Version,
+)
 from lumikb.knowledge.removal import remove_document
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE
@@ -68,8 +78,8 @@ class DocumentService:
         The same bytes twice in a knowledge base are one document: it is given back, and tried again if it had failed.
         """
         try:
-            new = _checked(new)
-            mime_type = _accepted_mime_type(blob.head, new.filename)
+            new = checked(new)
+            mime_type = accepted_mime_type(blob.head, new.filename)
         except LumiError:
             await self.discard(blob)
             raise
@@ -78,6 +88,12 @@ class DocumentService:
     async def discard(self, blob: StoredBlob) -> None:
         """Erase bytes that were stored for an upload that is refused, unless a document has them."""
         await self._record.write_async(lambda unit: erase_unreferenced(unit, self._blobs, blob.sha256))
+
+    def hold(self, unit: UnitOfWork, blob: StoredBlob) -> None:
+        """Keep stored bytes from erasure until this unit of work refers to them; raises `UploadLostError`."""
+        repository.lock_blob(unit, blob.sha256)
+        if not self._blobs.exists(blob.sha256):
+            raise UploadLostError("The upload met the erasure of the same file. Upload it again.", service="blobs")
 
     def list_documents(
         self, connection: Connection, actor: Actor, kb_ids: list[str] | None, wanted: DocumentFilter, page: PageRequest
@@ -117,16 +133,27 @@ class DocumentService:
         """The original bytes from `start` up to and without `end`."""
         return self._blobs.stream(sha256, start=start, end=end)
 
-    def parsed_text(self, document: Document) -> ParsedText:
-        """Text and map of the newest version; blocks. Raises `DocumentNotReadyError` before it has been parsed."""
-        if document.parsed_sha256 is None:
+    def versions(self, connection: Connection, document: Document) -> list[Version]:
+        """All versions, newest first."""
+        return version_repository.list_versions(connection, document)
+
+    def version(self, connection: Connection, document: Document, number: int | None) -> Version:
+        """One version; None asks for the one that readers see, or the newest before there is one."""
+        version = version_repository.find_version(connection, document, number)
+        if version is None:
+            raise VersionNotFoundError(f"The document has no version {number}.", versions=document.version)
+        return version
+
+    def parsed_text(self, version: Version) -> ParsedText:
+        """Text and map of a version; blocks. Raises `DocumentNotReadyError` before it has been parsed."""
+        if version.parsed_sha256 is None:
             raise DocumentNotReadyError("The document has no text yet. Wait until it is READY.")
-        return get_parsed(self._blobs, document.parsed_sha256)
+        return get_parsed(self._blobs, version.parsed_sha256)
 
     def retry(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> Document:
-        """Try a failed document again."""
+        """Try a failed document again, or the newest version of one, which failed while an older one is READY."""
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
-        if document.status is not DocumentStatus.FAILED:
+        if document.status is not DocumentStatus.FAILED and document.error_code is None:
             raise NotRetryableError("Only a FAILED document can be tried again.", status=str(document.status))
         append_event(
             unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
@@ -147,9 +174,7 @@ class DocumentService:
             if known.status is DocumentStatus.FAILED:
                 known = self._requeue(unit, actor, known)
             return Accepted(known, duplicate=True)
-        repository.lock_blob(unit, blob.sha256)
-        if not self._blobs.exists(blob.sha256):
-            raise UploadLostError("The upload met the erasure of the same file. Upload it again.", service="blobs")
+        self.hold(unit, blob)
         document_id = repository.create_document(unit, kb_id, new, blob, mime_type, actor.user_id)
         append_event(
             unit,
@@ -160,35 +185,37 @@ class DocumentService:
             name=new.filename,
             size_bytes=blob.size_bytes,
         )
-        return Accepted(self._enqueue_ingest(unit, actor, document_id, new.priority), duplicate=False)
+        return Accepted(enqueue_ingest(unit, actor, document_id, new.priority), duplicate=False)
 
     def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document) -> Document:
         repository.update_document(
             unit,
             document.id,
-            status=DocumentStatus.PENDING,
+            status=DocumentStatus.PENDING if document.current_chunk_set_id is None else document.status,
             current_step=None,
             progress=0.0,
             error_code=None,
             error_message=None,
             retry_count=document.retry_count + 1,
         )
-        return self._enqueue_ingest(unit, actor, document.id, None)
+        return enqueue_ingest(unit, actor, document.id, None)
 
-    def _enqueue_ingest(self, unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None) -> Document:
-        document = _existing(unit.connection, document_id)
-        job_id = create_job(
-            unit,
-            INGEST_JOB,
-            created_by=actor.user_id,
-            kb_id=document.kb_id,
-            document_id=document.id,
-            priority=priority or PRIORITY_INTERACTIVE,
-        )
-        repository.update_document(unit, document.id, job_id=job_id)
-        status = {"document_id": document.id, "kb_id": document.kb_id, "status": str(document.status)}
-        append_outbox(unit, "document.status", status)
-        return replace(document, job_id=job_id)
+
+def enqueue_ingest(unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None) -> Document:
+    """Enqueue the ingestion of a document's newest version; gives the document as it is then."""
+    document = _existing(unit.connection, document_id)
+    job_id = create_job(
+        unit,
+        INGEST_JOB,
+        created_by=actor.user_id,
+        kb_id=document.kb_id,
+        document_id=document.id,
+        priority=priority or PRIORITY_INTERACTIVE,
+    )
+    repository.update_document(unit, document.id, job_id=job_id)
+    status = {"document_id": document.id, "kb_id": document.kb_id, "status": str(document.status)}
+    append_outbox(unit, "document.status", status)
+    return replace(document, job_id=job_id)
 
 
 def _existing(connection: Connection, document_id: str) -> Document:
@@ -198,7 +225,8 @@ def _existing(connection: Connection, document_id: str) -> Document:
     return document
 
 
-def _accepted_mime_type(head: bytes, filename: str) -> str:
+def accepted_mime_type(head: bytes, filename: str) -> str:
+    """The type by content; raises what refuses the upload."""
     try:
         return detect_format(head, filename).mime_type
     except EncryptedError:
@@ -211,7 +239,7 @@ def _accepted_mime_type(head: bytes, filename: str) -> str:
         raise RefusedFileError(error.message, code=error.stable_code, **error.details) from error
 
 
-def _checked(new: NewDocument) -> NewDocument:
+def checked(new: NewDocument) -> NewDocument:
     """A safe file name without path parts, and bounded tags and metadata."""
     name = _CONTROL.sub("", new.filename.replace("\\", "/").rpartition("/")[2]).strip().strip(".")
     if not name:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from lumikb.knowledge.models import Chunk, Document, KbStats, KnowledgeBase
+from lumikb.knowledge.models import BulkAction, Chunk, Document, KbStats, KnowledgeBase, Version
 
 
 class KbBody(msgspec.Struct, kw_only=True):
@@ -106,6 +106,60 @@ class ContentBody(msgspec.Struct):
     total_chars: int
 
 
+class VersionBody(msgspec.Struct, kw_only=True):
+    """A version of a document; the `current` one is what readers see."""
+
+    version: int
+    file_size_bytes: int
+    sha256: str
+    status: str
+    created_by: str
+    created_at: datetime
+    current: bool
+
+
+class VersionsBody(msgspec.Struct):
+    """All versions of a document, newest first."""
+
+    data: list[VersionBody]
+
+
+class DocumentPatch(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change; what is missing stays."""
+
+    name: str | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class BulkForm(msgspec.Struct, forbid_unknown_fields=True):
+    """What to do to which documents; `tags` for the action tag."""
+
+    action: BulkAction
+    ids: list[str]
+    tags: list[str] = []
+
+
+class BulkResult(msgspec.Struct):
+    """What became of one document."""
+
+    id: str
+    ok: bool
+    error: ErrorNote | None
+
+
+class BulkBody(msgspec.Struct):
+    """What became of each document, in the order of the request."""
+
+    results: list[BulkResult]
+
+
+class ClearedBody(msgspec.Struct):
+    """How many documents were deleted."""
+
+    deleted: int
+
+
 class ChunkBody(msgspec.Struct, kw_only=True):
     """A passage of a document."""
 
@@ -200,13 +254,26 @@ def document_status_body(document: Document) -> DocumentStatusBody:
     )
 
 
-def chunk_body(chunk: Chunk, document: Document, kb_name: str) -> ChunkBody:
+def version_body(version: Version) -> VersionBody:
+    """A version on the wire."""
+    return VersionBody(
+        version=version.number,
+        file_size_bytes=version.size_bytes,
+        sha256=version.sha256,
+        status=version.status,
+        created_by=version.created_by,
+        created_at=version.created_at,
+        current=version.current,
+    )
+
+
+def chunk_body(chunk: Chunk, document: Document, version: int, kb_name: str) -> ChunkBody:
     """A passage with the names a reader needs."""
     return ChunkBody(
         chunk_id=chunk.chunk_id,
         document_id=document.id,
         document_name=document.name,
-        version=document.version,
+        version=version,
         kb_id=chunk.kb_id,
         kb_name=kb_name,
         chunk_text=chunk.text,

@@ -32,7 +32,7 @@ class JobType(StrEnum):
 
 
 class JobBody(msgspec.Struct, kw_only=True):
-    """A job; progress in percent."""
+    """A job; progress in percent. `result` counts what it did: passages, and those whose embedding was taken over."""
 
     id: str
     type: str
@@ -42,6 +42,7 @@ class JobBody(msgspec.Struct, kw_only=True):
     message: str | None
     attempts: int
     error: ErrorNote | None
+    result: dict[str, int] | None
     kb_id: str | None
     document_id: str | None
     created_at: datetime
@@ -140,6 +141,7 @@ def job_body(job: Job) -> JobBody:
         message=job.message,
         attempts=job.attempts,
         error=None if job.error_code is None else ErrorNote(job.error_code, job.error_message or ""),
+        result=job.result,
         kb_id=job.kb_id,
         document_id=job.document_id,
         created_at=job.created_at,

@@ -9,7 +9,7 @@ from support.server import LumiClient, poll
 from .conftest import Library, assert_error
 
 JOB = {
-    "id", "type", "status", "priority", "progress", "message", "attempts", "error", "kb_id", "document_id",
+    "id", "type", "status", "priority", "progress", "message", "attempts", "error", "result", "kb_id", "document_id",
     "created_at", "updated_at", "started_at", "finished_at",
 }  # fmt: skip
 

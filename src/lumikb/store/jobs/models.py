@@ -35,7 +35,8 @@ OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 class Job:
     """A job as the record shows it.
 
-    `progress` is in percent; a smaller `priority` is sooner; `blobs` are what its steps hand to each other.
+    `progress` is in percent; a smaller `priority` is sooner; `blobs` are what its steps hand to each
+    other; `result` counts what a completed job did.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Job:
     document_id: str | None
     payload: dict[str, Any]
     blobs: list[str]
+    result: dict[str, int] | None
     created_by: str
     created_at: datetime
     updated_at: datetime

@@ -36,6 +36,7 @@ _COLUMNS = [
         "document_id",
         "payload",
         "blobs",
+        "result",
         "created_by",
         "created_at",
         "updated_at",
@@ -224,13 +225,19 @@ def forget_blobs(unit: UnitOfWork, job_id: str) -> None:
 
 
 def end_job(
-    unit: UnitOfWork, job_id: str, status: JobStatus, code: str | None = None, message: str | None = None
+    unit: UnitOfWork,
+    job_id: str,
+    status: JobStatus,
+    code: str | None = None,
+    message: str | None = None,
+    *,
+    result: dict[str, int] | None = None,
 ) -> bool:
     """End an open job; one that has ended stays as it is. Gives whether it was open."""
     moment = clock.now()
     values: dict[str, Any] = {"status": status, "updated_at": moment, "finished_at": moment}
     if status is JobStatus.COMPLETED:
-        values["progress"] = 100.0
+        values |= {"progress": 100.0, "result": result}
     else:
         values |= {"error_code": code, "error_message": message}
     ended = unit.connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(**values))
@@ -278,6 +285,17 @@ def queue_depths(connection: Connection) -> list[QueueDepth]:
         .order_by(jobs.c.type, jobs.c.status)
     )
     return [QueueDepth(row[0], JobStatus(row[1]), row[2], row[3]) for row in rows]
+
+
+def cancel_waiting(unit: UnitOfWork, job_type: str, document_id: str) -> bool:
+    """End the document's jobs of a type that have not begun. False when there is none, as one has begun or ended."""
+    moment = clock.now()
+    ended = unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.type == job_type, jobs.c.document_id == document_id, jobs.c.status == JobStatus.QUEUED)
+        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment)
+    )
+    return ended.rowcount > 0
 
 
 def beat(unit: UnitOfWork, executor_id: str) -> None:

@@ -16,6 +16,8 @@ from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.tables.knowledge import change_log, chunks, documents
 
 TOPIC = "changes"
+# The one status of a document that the gate knows.
+ARCHIVED = "ARCHIVED"
 _ADVISORY_LOCK = 0x1B_C4A6E5
 
 
@@ -68,11 +70,15 @@ def changes_after(connection: Connection, seq: int, limit: int) -> list[Change]:
 
 
 def alive() -> ColumnElement[bool]:
-    """The gate: the chunk belongs to the chunk set its document points at, and the document is not deleted.
+    """The gate: the chunk belongs to the chunk set its document points at, which is neither deleted nor archived.
 
     For statements that join `chunks` with `documents` on the document's id.
     """
-    return (chunks.c.chunk_set_id == documents.c.current_chunk_set_id) & documents.c.deleted_at.is_(None)
+    return (
+        (chunks.c.chunk_set_id == documents.c.current_chunk_set_id)
+        & documents.c.deleted_at.is_(None)
+        & (documents.c.status != ARCHIVED)
+    )
 
 
 # SQLite allows 32,766 parameters in a statement; a batch stays well below.

@@ -21,6 +21,7 @@ jobs = Table(
     Column("document_id", Id),
     Column("payload", Json, nullable=False),
     Column("blobs", Json, nullable=False, server_default="[]"),  # addresses of what its steps hand to each other
+    Column("result", Json),  # counts of what it did
     Column("created_by", Id, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -1,4 +1,4 @@
-"""Jobs know the blobs that their steps hand to each other, and are found by their turn."""
+"""Jobs know the blobs that their steps hand to each other and what they did, and are found by their turn."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("jobs") as jobs:
         jobs.add_column(sa.Column("blobs", types.Json, nullable=False, server_default="[]"))
+        jobs.add_column(sa.Column("result", types.Json, nullable=True))
         jobs.drop_index(op.f("ix_jobs_dispatched_at_not_before"))
         jobs.create_index(op.f("ix_jobs_dispatched_at_priority_id"), ["dispatched_at", "priority", "id"])
 
@@ -22,4 +23,5 @@ def downgrade() -> None:
     with op.batch_alter_table("jobs") as jobs:
         jobs.drop_index(op.f("ix_jobs_dispatched_at_priority_id"))
         jobs.create_index(op.f("ix_jobs_dispatched_at_not_before"), ["dispatched_at", "not_before"])
+        jobs.drop_column("result")
         jobs.drop_column("blobs")

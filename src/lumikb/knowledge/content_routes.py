@@ -1,0 +1,143 @@
+"""Routes of what a document holds: text, passages, the file, versions."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from litestar import MediaType, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from lumikb.http.pages import PageBody, page_body
+from lumikb.http.permission import Permission, requires
+from lumikb.http.ranges import byte_range
+from lumikb.http.routes import is_head
+from lumikb.kit.errors import InvalidInputError
+from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.models import Chunk, Version
+from lumikb.knowledge.routes import ActorRequest
+from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.wire import ChunkBody, ContentBody, VersionBody, VersionsBody, chunk_body, version_body
+from lumikb.store.record.engine import Record
+
+CONTENT_CHARS_MAX = 1_000_000
+_ONE = "/knowledge-bases/{kb_id:str}/documents/{document_id:str}"
+
+
+@get(_ONE + "/content", opt=requires(Permission.KB_READ), summary="Read a document's text")
+async def get_document_content(
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
+    start: int = 0,
+    end: int | None = None,
+    version: int | None = None,
+) -> ContentBody:
+    """The text at `[start, end)` in code points, up to 1,000,000 of them: what citations and chunks point into.
+
+    Of the version that readers see, unless another is named.
+    """
+    if start < 0 or (end is not None and end < start):
+        raise InvalidInputError("start and end must not be negative or reversed.", field="start")
+
+    def read(connection: Connection) -> str:
+        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
+        return documents.parsed_text(documents.version(connection, document, version)).text
+
+    text = await record.read_async(read)
+    stop = min(len(text), start + CONTENT_CHARS_MAX, len(text) if end is None else end)
+    begin = min(start, stop)
+    return ContentBody(text[begin:stop], begin, stop, len(text))
+
+
+@get(_ONE + "/chunks", opt=requires(Permission.KB_READ), summary="List a document's passages")
+async def list_document_chunks(
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    bases: NamedDependency[KnowledgeBaseService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
+    page: int = 1,
+    limit: int = LIMIT_DEFAULT,
+) -> PageBody[ChunkBody]:
+    """The passages that searches find, in the order of the text."""
+    asked = PageRequest(page, limit)
+
+    def read(connection: Connection) -> PageBody[ChunkBody]:
+        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
+        kb_name = bases.get(connection, request.user, kb_id).name
+        number = documents.version(connection, document, None).number
+
+        def to_wire(chunk: Chunk) -> ChunkBody:
+            return chunk_body(chunk, document, number, kb_name)
+
+        return page_body(documents.chunks(connection, document, asked), to_wire)
+
+    return await record.read_async(read)
+
+
+@get(_ONE + "/download", opt=requires(Permission.KB_READ), summary="Download the original file")
+async def download_document(
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
+    version: int | None = None,
+) -> Response[Any]:
+    """The bytes as they were uploaded, of the version that readers see unless another is named; honours `Range`."""
+
+    def find(read: Connection) -> Version:
+        document = documents.get(read, request.user, document_id, kb_id=kb_id)
+        return documents.version(read, document, version)
+
+    file = await record.read_async(find)
+    wanted = byte_range(request.headers.get("range"), file.size_bytes)
+    start, end = wanted or (0, file.size_bytes)
+    ascii_name = re.sub(r"[^\w.\- ]", "_", file.filename, flags=re.ASCII)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file.filename)}",
+        "ETag": f'"{file.sha256}"',
+    }
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
+    status = 206 if wanted is not None else 200
+    if is_head():
+        return Response(b"", headers=headers, media_type=file.mime_type, status_code=status)
+    return Stream(
+        documents.content(file.sha256, start, end),
+        headers=headers,
+        media_type=MediaType.TEXT if file.mime_type == "text/plain" else file.mime_type,
+        status_code=status,
+    )
+
+
+@get(_ONE + "/versions", opt=requires(Permission.KB_READ), summary="List a document's versions")
+async def list_document_versions(
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
+) -> VersionsBody:
+    """All versions, newest first; the current one answers."""
+
+    def read(connection: Connection) -> list[VersionBody]:
+        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
+        return [version_body(version) for version in documents.versions(connection, document)]
+
+    return VersionsBody(await record.read_async(read))
+
+
+content_router = Router(
+    path="/",
+    tags=["Documents"],
+    route_handlers=[get_document_content, list_document_chunks, download_document, list_document_versions],
+)
