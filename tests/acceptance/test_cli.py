@@ -175,6 +175,29 @@ def test_a_running_server_is_talked_to(served: Cli, server: LumiServer, papers: 
     served("kb", "delete", "Papers", "--yes", code=3)
 
 
+def test_a_folder_is_mirrored(served: Cli, papers: Path) -> None:
+    (papers / "empty.txt").unlink()
+
+    def sync(*more: str) -> dict[str, tuple[str, str]]:
+        body = served.json("ingest", papers, "--kb", "Mirror", "--sync", *more)
+        return {Path(document["path"]).name: (document["change"], document["result"]) for document in body["documents"]}
+
+    assert sync() == {"garden.md": ("new", "ready"), "house.docx": ("new", "ready")}
+    assert sync() == {"garden.md": ("unchanged", "ready"), "house.docx": ("unchanged", "ready")}
+    (papers / "garden.md").write_text("# Garden\n\nThe roses are watered every Friday evening by the neighbour.\n")
+    (papers / "deep" / "house.docx").rename(papers / "home.docx")
+    (papers / "shed.txt").write_text("The shed holds two ladders.")
+    assert sync() == {"garden.md": ("changed", "ready"), "home.docx": ("moved", "ready"), "shed.txt": ("new", "ready")}
+    assert "Friday" in served.json("ask", "When are the roses watered?", "--kb", "Mirror")["answer"]
+    (papers / "shed.txt").unlink()
+    assert sync()["shed.txt"] == ("gone", "deleted")
+    names = {document["name"] for document in served.json("documents", "list", "--kb", "Mirror")["data"]}
+    assert names == {"garden.md", "home.docx"}
+    out, _ = served("ingest", papers, "--kb", "Mirror", "--sync")
+    assert "2 unchanged" in out
+    served("ingest", papers / "garden.md", "--kb", "Mirror", "--sync", code=2)
+
+
 def test_the_sample_answers_its_own_questions(served: Cli) -> None:
     made = served.json("sample")
     assert len(made["documents"]) >= 12

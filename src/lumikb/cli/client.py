@@ -90,11 +90,15 @@ class Client:
         """Delete."""
         await self._call("DELETE", API + path, params=_given(params))
 
-    async def upload(self, path: str, file: Path) -> Body:
+    async def patch(self, path: str, body: Body) -> Body:
+        """Change."""
+        return await self._call("PATCH", API + path, json=body)
+
+    async def upload(self, path: str, file: Path, fields: dict[str, str]) -> Body:
         """Send a file as the part `file`, read as it is sent; raises `OSError` when it cannot be read."""
         name = os.fsencode(file.name).decode("utf-8", "replace")
         with file.open("rb") as content:
-            return await self._call("POST", API + path, files={"file": (name, content)})
+            return await self._call("POST", API + path, files={"file": (name, content)}, data=fields)
 
     async def list_rows(self, path: str, rows_max: int, **params: Any) -> Body:
         """The body of a list route, as if its page held `rows_max` rows."""

@@ -28,19 +28,25 @@ def ingest_command(
     ],
     kb: Annotated[str, typer.Option(metavar="NAME", help="Name of the knowledge base; made when there is none.")],
     wait: Annotated[bool, typer.Option(help="Wait until the documents are READY or FAILED.")] = True,
+    sync: Annotated[
+        bool, typer.Option(help="Mirror one folder: upload what is new or changed, delete what is gone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put files and folders into a knowledge base.
 
     Hidden files, and files of a kind that LumiKB does not read, are skipped. Exit code 1 when a document fails.
     """
+    if sync and (len(paths) != 1 or not paths[0].is_dir()):
+        raise typer.BadParameter("--sync mirrors one folder.")
     from lumikb.cli.client import run
     from lumikb.cli.files import find_files
 
     found = find_files(paths)
     if not found.chosen:
         raise NothingToIngestError("There is no file here of a kind that LumiKB reads.")
-    body, outcomes = run(lambda client: _ingest(client, kb, found.chosen, wait))
+    folder = paths[0] if sync else None
+    body, outcomes = run(lambda client: _ingest(client, kb, found.chosen, folder, wait))
     body["skipped"] = [str(path) for path in found.skipped]
     if as_json:
         print_json(body)
@@ -66,13 +72,19 @@ def report_failures(outcomes: Sequence["Outcome"], *, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-async def _ingest(client: "Client", name: str, files: list[Path], wait: bool) -> tuple[dict[str, Any], list["Outcome"]]:
-    from lumikb.cli.uploads import upload_files
+async def _ingest(
+    client: "Client", name: str, files: list[Path], folder: Path | None, wait: bool
+) -> tuple[dict[str, Any], list["Outcome"]]:
+    from lumikb.cli.sync import sync_folder
+    from lumikb.cli.uploads import Upload, upload_files
 
     if not wait and client.place.kind == "in-process":
         raise InvalidInputError("--no-wait needs a server that goes on working: start one with `lumikb serve`.")
     kb, created = await get_or_create_kb(client, name)
-    outcomes = await upload_files(client, kb["id"], files, wait=wait)
+    if folder is None:
+        outcomes = await upload_files(client, kb["id"], [Upload(file) for file in files], wait=wait)
+    else:
+        outcomes = await sync_folder(client, kb["id"], folder, files, wait=wait)
     documents = [asdict(outcome) for outcome in outcomes]
     return {"kb_id": kb["id"], "kb_name": kb["name"], "kb_created": created, "documents": documents}, outcomes
 
@@ -85,6 +97,11 @@ def _print_summary(body: dict[str, Any], outcomes: Sequence["Outcome"]) -> None:
     for outcome in outcomes:
         if outcome.warnings:
             typer.echo(f"{one_line(outcome.path)}: {', '.join(outcome.warnings)}")
+    changes = [outcome.change for outcome in outcomes]
+    if any(changes):
+        counts = [f"{changes.count(name)} {name}" for name in ("new", "changed", "moved", "gone", "unchanged")]
+        typer.echo(f"Mirrored: {', '.join(counts)}.")
+    outcomes = [outcome for outcome in outcomes if outcome.result != "deleted"]
     results = [outcome.result for outcome in outcomes]
     states = [f"{results.count(name)} {name}" for name in ("ready", "failed", "pending") if name in results]
     typer.echo(f"{counted(len(outcomes), 'file')} in {body['kb_name']}: {', '.join(states)}.")

@@ -52,11 +52,11 @@ def sample_files() -> list[Path]:
 
 
 async def _make(client: "Client") -> tuple[dict[str, Any], list["Outcome"]]:
-    from lumikb.cli.uploads import upload_files
+    from lumikb.cli.uploads import Upload, upload_files
 
     files = sample_files()
     kb, created = await get_or_create_kb(client, KB_NAME, KB_DESCRIPTION)
-    outcomes = await upload_files(client, kb["id"], files)
+    outcomes = await upload_files(client, kb["id"], [Upload(file) for file in files])
     await _remove_former(client, kb, files)
     documents = [{**asdict(outcome), "path": Path(outcome.path).name} for outcome in outcomes]
     body = {"kb_id": kb["id"], "kb_name": kb["name"], "kb_created": created, "documents": documents}

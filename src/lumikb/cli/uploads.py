@@ -1,11 +1,12 @@
 """Uploading files and following them until they are READY or FAILED."""
 
 import asyncio
+import json
 import os
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,17 +25,38 @@ POLL_SECONDS = 0.25
 # A document without any progress for so long is left to the server.
 STALL_SECONDS_MAX = 1800.0
 NAME_CHARS_SHOWN = 40
+# More files than these are a bulk, which whatever is uploaded by hand overtakes.
+BULK_FILES_MIN = 5
+PRIORITY_INTERACTIVE, PRIORITY_BULK = 10, 100
 
 # These concern every file alike.
 _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, errors.NotFoundError)
 
 
+Change = Literal["new", "changed", "unchanged", "moved", "gone"]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to upload: as a new document, or as the next version of the one with `document_id`."""
+
+    file: Path
+    change: Change | None = None
+    document_id: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file. `duplicate`: these bytes were there already. `error` has code and message."""
+    """What became of one file.
+
+    `change` is how it differed, when a folder is mirrored. `duplicate`: these bytes were there already. `error` has
+    code and message.
+    """
 
     path: str
-    result: Literal["ready", "failed", "pending"]
+    result: Literal["ready", "failed", "pending", "deleted"]
+    change: Change | None = None
     duplicate: bool = False
     document_id: str | None = None
     passages: int = 0
@@ -42,13 +64,13 @@ class Outcome:
     error: dict[str, str] | None = None
 
 
-async def upload_files(client: Client, kb_id: str, files: list[Path], *, wait: bool = True) -> list[Outcome]:
-    """Upload files to a knowledge base and, with `wait`, follow them to their end; outcomes in the order of `files`.
+async def upload_files(client: Client, kb_id: str, uploads: list[Upload], *, wait: bool = True) -> list[Outcome]:
+    """Upload files to a knowledge base and, with `wait`, follow them to their end; outcomes in the order of `uploads`.
 
     Shows progress on a terminal. A file that is refused or fails is an outcome; what concerns them all is raised.
     """
     with _progress() as progress:
-        return await _Uploader(client, kb_id, progress, wait=wait).run(files)
+        return await _Uploader(client, kb_id, progress, wait=wait).run(uploads)
 
 
 class _Uploader:
@@ -59,46 +81,62 @@ class _Uploader:
         self._wait = wait
         self._uploads = asyncio.Semaphore(UPLOADS)
 
-    async def run(self, files: list[Path]) -> list[Outcome]:
+    async def run(self, uploads: list[Upload]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
-        waiting = iter(list(enumerate(files)))
-        total = self._progress.add_task("Files", total=len(files), state="")
+        waiting = iter(list(enumerate(uploads)))
+        # One file is asked for by somebody who waits; a whole folder lets others pass.
+        self._priority = PRIORITY_BULK if len(uploads) > BULK_FILES_MIN else PRIORITY_INTERACTIVE
+        total = self._progress.add_task("Files", total=len(uploads), state="")
 
-        async def work(numbered: Iterable[tuple[int, Path]]) -> None:
-            for at, file in numbered:
-                outcomes[at] = await self._one(file)
+        async def work(numbered: Iterable[tuple[int, Upload]]) -> None:
+            for at, upload in numbered:
+                outcomes[at] = await self._one(upload)
                 self._progress.advance(total)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(IN_FLIGHT, len(files))):
+                for _ in range(min(IN_FLIGHT, len(uploads))):
                     group.create_task(work(waiting))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
-        return [outcomes[at] for at in range(len(files))]
+        return [outcomes[at] for at in range(len(uploads))]
 
-    async def _one(self, file: Path) -> Outcome:
+    async def _one(self, upload: Upload) -> Outcome:
+        file = upload.file
         path = os.fsencode(file).decode("utf-8", "replace")
         row = self._progress.add_task(escape(one_line(file.name, NAME_CHARS_SHOWN)), total=100, state="waiting")
         try:
             async with self._uploads:
                 self._progress.update(row, state="uploading")
-                document = await self._client.upload(f"/knowledge-bases/{self._kb_id}/documents", file)
-            return _outcome(path, document, await self._follow(document, row))
+                document = await self._send(upload)
+            status = await self._follow(document, row, replaced=upload.document_id is not None)
+            return _outcome(path, upload.change, document, status)
         except OSError as error:
             reason = {"code": "UNREADABLE", "message": f"The file cannot be read ({error.strerror})."}
-            return Outcome(path, "failed", error=reason)
+            return Outcome(path, "failed", upload.change, error=reason)
         except _FATAL:
             raise
         except errors.LumiError as error:
-            return Outcome(path, "failed", error={"code": error.stable_code, "message": error.message})
+            reason = {"code": error.stable_code, "message": error.message}
+            return Outcome(path, "failed", upload.change, error=reason)
         finally:
             self._progress.remove_task(row)
 
-    async def _follow(self, document: Body, row: TaskID) -> Body:
-        """The document's status when it has ended, or when nobody waits any longer."""
+    async def _send(self, upload: Upload) -> Body:
+        fields = {"priority": str(self._priority)}
+        address = f"/knowledge-bases/{self._kb_id}/documents"
+        if upload.document_id is not None:
+            return await self._client.upload(f"{address}/{upload.document_id}/reupload", upload.file, fields)
+        fields["metadata"] = json.dumps(upload.metadata)
+        return await self._client.upload(address, upload.file, fields)
+
+    async def _follow(self, document: Body, row: TaskID, *, replaced: bool) -> Body:
+        """The document's status when it has ended, or when nobody waits any longer.
+
+        A document whose version is `replaced` stays READY meanwhile.
+        """
         status, changed_at = document, time.monotonic()
-        while self._wait and status["status"] in {"PENDING", "PROCESSING"}:
+        while self._wait and (status["status"] in {"PENDING", "PROCESSING"} or (replaced and _is_under_way(status))):
             self._progress.update(row, completed=status["progress"], state=status["current_step"] or "queued")
             await asyncio.sleep(POLL_SECONDS)
             path = f"/knowledge-bases/{self._kb_id}/documents/{document['id']}/status"
@@ -114,11 +152,16 @@ def _moved(former: Body, latter: Body) -> bool:
     return any(former[name] != latter[name] for name in ("status", "current_step", "progress"))
 
 
-def _outcome(path: str, document: Body, status: Body) -> Outcome:
+def _is_under_way(status: Body) -> bool:
+    return status["progress"] < 100 and status["last_error"] is None
+
+
+def _outcome(path: str, change: Change | None, document: Body, status: Body) -> Outcome:
     results: dict[str, Any] = {"READY": "ready", "FAILED": "failed"}
     return Outcome(
         path,
-        results.get(status["status"], "pending"),
+        "failed" if status["last_error"] else results.get(status["status"], "pending"),
+        change,
         duplicate=document["duplicate_of"] is not None,
         document_id=document["id"],
         passages=status["chunk_count"],

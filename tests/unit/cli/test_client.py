@@ -10,7 +10,7 @@ import pytest
 
 from lumikb.cli.client import Body, Client, Place, UnreachableError, connect
 from lumikb.cli.data_dir import DataDir, DataDirBusyError
-from lumikb.cli.uploads import Outcome, upload_files
+from lumikb.cli.uploads import Outcome, Upload, upload_files
 from lumikb.kit import errors
 from lumikb.settings import SettingError, load_settings
 
@@ -108,12 +108,12 @@ def test_a_long_list_is_read_page_by_page_up_to_its_bound() -> None:
 
 
 def upload(answer: Answer, files: list[Path], *, wait: bool = True) -> list[Outcome]:
-    return call(answer, lambda client: upload_files(client, "kb", files, wait=wait))
+    return call(answer, lambda client: upload_files(client, "kb", [Upload(file) for file in files], wait=wait))
 
 
 def document(request: httpx.Request, **facts: Any) -> Body:
     """The document that an upload gives; its id is the content of the file."""
-    content = request.content.split(b"\r\n\r\n", 1)[1].split(b"\r\n", 1)[0].decode()
+    content = request.content.split(b"filename=", 1)[1].split(b"\r\n\r\n", 1)[1].split(b"\r\n", 1)[0].decode()
     body: Body = {"id": content, "status": "PENDING", "current_step": None, "progress": 0.0, "duplicate_of": None}
     return {**body, "chunk_count": 0, "warnings": [], "last_error": None, **facts}
 

@@ -1,0 +1,105 @@
+"""Mirroring a folder: which files are new, changed, moved or gone since the last time."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lumikb.cli.client import Body, Client
+from lumikb.cli.uploads import Outcome, Upload, upload_files
+
+# Under these names a document's metadata tells which file of which folder it mirrors.
+FOLDER, PATH = "sync_folder", "sync_path"
+DOCUMENTS_MAX = 1_000_000
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What makes the knowledge base equal the folder. Moved documents come with their file's new path."""
+
+    uploads: list[Upload] = field(default_factory=list[Upload])
+    moved: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
+    gone: list[Body] = field(default_factory=list[Body])
+    unchanged: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
+
+
+async def sync_folder(
+    client: Client, kb_id: str, folder: Path, files: Sequence[Path], *, wait: bool = True
+) -> list[Outcome]:
+    """Upload what is new or changed in the folder, and delete the documents whose file is gone.
+
+    Documents that came another way are left alone.
+    """
+    root, local, sums = await asyncio.to_thread(_look, folder, files)
+    listed = await client.list_rows(f"/knowledge-bases/{kb_id}/documents", DOCUMENTS_MAX)
+    mirrored = [document for document in listed["data"] if document["metadata"].get(FOLDER) == root]
+    plan = make_plan(root, local, sums, mirrored)
+    outcomes = [
+        Outcome(path, _state(document), change="unchanged", document_id=document["id"])
+        for document, path in plan.unchanged
+    ]
+    for document, path in plan.moved:
+        body = {"name": Path(path).name, "metadata": document["metadata"] | {PATH: path}}
+        await client.patch(f"/knowledge-bases/{kb_id}/documents/{document['id']}", body)
+        outcomes.append(Outcome(path, _state(document), change="moved", document_id=document["id"]))
+    outcomes += await upload_files(client, kb_id, plan.uploads, wait=wait)
+    for document in plan.gone:
+        await client.delete(f"/documents/{document['id']}")
+        outcomes.append(Outcome(document["metadata"][PATH], "deleted", change="gone", document_id=document["id"]))
+    return outcomes
+
+
+def make_plan(root: str, local: dict[str, Path], sums: dict[str, str], mirrored: Sequence[Body]) -> Plan:
+    """Compare files (relative path -> file, and -> SHA-256) with the documents that mirror them."""
+    plan = Plan()
+    by_path: dict[str, Body] = {}
+    for document in mirrored:
+        if document["metadata"].get(PATH) in by_path:
+            plan.gone.append(document)
+        else:
+            by_path[document["metadata"].get(PATH)] = document
+    missing = {document["sha256"]: document for path, document in by_path.items() if path not in local}
+    for path, file in local.items():
+        document = by_path.get(path)
+        if document is not None and document["sha256"] == sums[path]:
+            plan.unchanged.append((document, path))
+        elif document is not None and any(
+            other["sha256"] == sums[path] and sums.get(name) == sums[path] for name, other in by_path.items()
+        ):
+            plan.gone.append(document)  # its file became a copy of another one, which is there
+        elif document is not None:
+            plan.uploads.append(Upload(file, change="changed", document_id=document["id"]))
+        elif (moved := missing.pop(sums[path], None)) is not None:
+            plan.moved.append((moved, path))
+        else:
+            metadata: dict[str, Any] = {FOLDER: root, PATH: path}
+            plan.uploads.append(Upload(file, change="new", metadata=metadata))
+    kept = {document["id"] for document, _ in plan.moved}
+    plan.gone.extend(document for path, document in by_path.items() if path not in local and document["id"] not in kept)
+    return plan
+
+
+def _look(folder: Path, files: Sequence[Path]) -> tuple[str, dict[str, Path], dict[str, str]]:
+    """The folder's full path, and its files and their SHA-256 by relative path."""
+    local = {_text(file.relative_to(folder)).replace(os.sep, "/"): file for file in files}
+    return _text(folder.resolve()), local, {path: _sha256(file) for path, file in local.items()}
+
+
+def _state(document: Body) -> Any:
+    return {"READY": "ready", "FAILED": "failed"}.get(document["status"], "pending")
+
+
+def _text(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        while piece := content.read(_READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
