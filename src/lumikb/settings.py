@@ -97,6 +97,10 @@ class Settings:
         10_485_760, "Largest request body that is not a file upload.", low=1024, high=1 << 30
     )
     answer_seconds_max: float = setting(60.0, "Bound on an answer that is not streamed.", low=1, high=3600)
+    fetch_seconds_max: float = setting(30.0, "Bound on fetching a document from an address.", low=1, high=600)
+    fetch_private: bool = setting(
+        False, "Whether documents may be fetched from this machine and its network, not only from the public web."
+    )
     heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
     drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
     ingest_workers: int = setting(2, "Documents that are processed at the same time by one process.", low=1, high=64)

@@ -26,6 +26,7 @@ from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
+from lumikb.knowledge.web_service import WebDocuments
 from lumikb.operations.health import Health
 from lumikb.operations.jobs import JobService
 from lumikb.operations.relay import OutboxRelay, Subscriber
@@ -170,12 +171,20 @@ class Platform:
         """The HTTP application on these services, which opens and closes them."""
         conversations = ConversationService()
         answers = AnswerService(self.retrieval, self.blobs, passages=self.settings.answer_passages)
+        editor = DocumentEditor(self.record, self.documents, self.bases)
         services = Services(
             record=self.record,
             identity=self.identity,
             bases=self.bases,
             documents=self.documents,
-            editor=DocumentEditor(self.record, self.documents, self.bases),
+            editor=editor,
+            web=WebDocuments(
+                self.record,
+                self.documents,
+                editor,
+                seconds_max=self.settings.fetch_seconds_max,
+                allow_private=self.settings.fetch_private,
+            ),
             retrieval=self.retrieval,
             answers=answers,
             conversations=conversations,

@@ -35,6 +35,7 @@ from lumikb.knowledge.edit_routes import edit_router
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.web_service import WebDocuments
 from lumikb.operations.health import Health
 from lumikb.operations.job_routes import job_router
 from lumikb.operations.jobs import JobService
@@ -82,6 +83,7 @@ class Services:
     bases: KnowledgeBaseService
     documents: DocumentService
     editor: DocumentEditor
+    web: WebDocuments
     retrieval: RetrievalService
     answers: AnswerService
     conversations: ConversationService

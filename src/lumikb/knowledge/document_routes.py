@@ -12,10 +12,11 @@ from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus
+from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
-from lumikb.knowledge.upload_form import receive
+from lumikb.knowledge.upload_form import is_json, read_url_form, receive
+from lumikb.knowledge.web_service import WebDocuments
 from lumikb.knowledge.wire import (
     DocumentBody,
     DocumentStatusBody,
@@ -85,17 +86,23 @@ async def list_all_documents(
     summary="Upload a document",
 )
 async def upload_document(
-    request: ActorRequest, documents: NamedDependency[DocumentService], kb_id: str
+    request: ActorRequest, documents: NamedDependency[DocumentService], web: NamedDependency[WebDocuments], kb_id: str
 ) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
-    `metadata` (JSON object) and `priority` (a smaller number is sooner).
+    `metadata` (JSON object) and `priority` (a smaller number is sooner). Or send JSON with a `url` to fetch, and
+    optionally `name`, `tags`, `metadata` and `priority`.
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
     with `duplicate_of`.
     """
-    new, blob = await receive(request, documents, kb_id)
-    accepted = await documents.accept(request.user, kb_id, new, blob)
+    if is_json(request):
+        form = await read_url_form(request)
+        new = NewDocument(form.name, form.tags, form.metadata, form.priority)
+        accepted = await web.add(request.user, kb_id, form.url, new)
+    else:
+        new, blob = await receive(request, documents, kb_id)
+        accepted = await documents.accept(request.user, kb_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
 

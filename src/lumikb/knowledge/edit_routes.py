@@ -13,6 +13,7 @@ from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_form import receive
+from lumikb.knowledge.web_service import WebDocuments
 from lumikb.knowledge.wire import (
     BulkBody,
     BulkForm,
@@ -74,6 +75,18 @@ async def reupload_document(
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
 
+@post(_ONE + "/refetch", opt=requires(Permission.KB_WRITE), status_code=202, summary="Fetch a document again")
+async def refetch_document(
+    request: ActorRequest, web: NamedDependency[WebDocuments], kb_id: str, document_id: str
+) -> DocumentBody:
+    """Ask the address that the document came from whether it changed; what changed becomes the next version.
+
+    Unchanged, the document comes back with `duplicate_of`, its own id.
+    """
+    accepted = await web.fetch_again(request.user, kb_id, document_id)
+    return document_body(accepted.document, duplicate=accepted.duplicate)
+
+
 @post(_ONE + "/restore", opt=requires(Permission.KB_WRITE), status_code=200, summary="Undo a delete")
 async def restore_document(
     request: ActorRequest,
@@ -114,7 +127,14 @@ async def clear_documents(
 edit_router = Router(
     path="/",
     tags=["Documents"],
-    route_handlers=[update_document, reupload_document, restore_document, change_documents, clear_documents],
+    route_handlers=[
+        update_document,
+        reupload_document,
+        refetch_document,
+        restore_document,
+        change_documents,
+        clear_documents,
+    ],
 )
 
 

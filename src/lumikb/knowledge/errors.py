@@ -79,3 +79,15 @@ class UploadLostError(UnavailableError):
     """The bytes were erased between upload and acceptance, as the last document that held them was purged."""
 
     code = "UPLOAD_LOST"
+
+
+class UrlRefusedError(InvalidInputError):
+    """The address is not one of the public web."""
+
+    code = "URL_REFUSED"
+
+
+class FetchFailedError(InvalidInputError):
+    """The address gives no document."""
+
+    code = "FETCH_FAILED"

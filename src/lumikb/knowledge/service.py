@@ -69,8 +69,12 @@ class DocumentService:
 
     async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
         """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`."""
-        await self._record.read_async(lambda connection: self._bases.get(connection, actor, kb_id, Permission.KB_WRITE))
+        await self.ensure_writable(actor, kb_id)
         return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+
+    async def ensure_writable(self, actor: Actor, kb_id: str) -> None:
+        """Raise what an upload to the knowledge base would, before anything is sent or fetched."""
+        await self._record.read_async(lambda read: self._bases.get(read, actor, kb_id, Permission.KB_WRITE))
 
     async def accept(self, actor: Actor, kb_id: str, new: NewDocument, blob: StoredBlob) -> Accepted:
         """Enqueue the ingestion of stored bytes in one unit of work; refuses what no parser could read.

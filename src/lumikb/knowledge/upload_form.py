@@ -4,18 +4,51 @@ from typing import Any
 
 import msgspec
 
+from lumikb.http.bodies import JSON, wrong_field
 from lumikb.http.multipart import multipart_parts
-from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError
+from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError, TooLargeError
 from lumikb.knowledge.models import NewDocument
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import StoredBlob
+
+URL_FORM_BYTES_MAX = 100_000
 
 
 class MissingFileError(MalformedRequestError):
     """The form has no part called `file`."""
 
     code = "FILE_MISSING"
+
+
+class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
+    """An address to fetch, and what the document is called and known by."""
+
+    url: str
+    name: str = ""
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+    priority: int | None = None
+
+
+def is_json(request: ActorRequest) -> bool:
+    """Whether the body is a form in JSON and not a file."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
+
+
+async def read_url_form(request: ActorRequest) -> UrlForm:
+    """The form in JSON; raises `InvalidInputError` that names the field."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > URL_FORM_BYTES_MAX:
+            raise TooLargeError(f"A form has at most {URL_FORM_BYTES_MAX} bytes.")
+    try:
+        return msgspec.json.decode(body, type=UrlForm)
+    except msgspec.ValidationError as exc:
+        raise wrong_field(exc) from exc
+    except msgspec.DecodeError as exc:
+        raise MalformedRequestError("The body is not JSON.") from exc
 
 
 async def receive(request: ActorRequest, documents: DocumentService, kb_id: str) -> tuple[NewDocument, StoredBlob]:

@@ -174,3 +174,24 @@ def test_a_reader_changes_nothing(key_client: Callable[..., LumiClient], mill: d
         reader.delete(f"/knowledge-bases/{mill['kb_id']}/documents", params={"confirm": "x"}),
     ):
         assert_error(call, 403)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"url": "http://127.0.0.1:9/a.txt"}, 422, "URL_REFUSED"),
+        ({"url": "http://[::ffff:169.254.169.254]/latest"}, 422, "URL_REFUSED"),
+        ({"url": "file:///etc/passwd"}, 422, "URL_REFUSED"),
+        ({"url": 7}, 422, "VALIDATION_ERROR"),
+        ({"uri": "http://example.org"}, 422, "VALIDATION_ERROR"),
+        ({}, 422, "VALIDATION_ERROR"),
+    ],
+)
+def test_only_the_public_web_is_fetched(
+    api: LumiClient, kb_id: str, body: dict[str, Any], status: int, code: str
+) -> None:
+    assert_error(api.post(f"/knowledge-bases/{kb_id}/documents", json=body), status, code)
+
+
+def test_what_was_uploaded_is_not_fetched_again(api: LumiClient, mill: dict[str, Any]) -> None:
+    assert_error(api.post(f"{path_of(mill)}/refetch"), 409, "NO_SOURCE_URL")
