@@ -91,7 +91,7 @@ class Collection:
                 )
                 document = repository.find_document(unit.connection, document_id)
                 assert document is not None
-                key = derived.put_parsed(self._platform.blobs, document.latest_version_id, text)
+                key = self._platform.blobs.put_bytes(derived.pack_parsed(document.latest_version_id, text)).sha256
                 repository.update_version(unit, document.latest_version_id, parsed_sha256=key)
                 rows = [
                     chunk_row(

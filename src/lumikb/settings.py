@@ -101,6 +101,7 @@ class Settings:
     fetch_private: bool = setting(
         False, "Whether documents may be fetched from this machine and its network, not only from the public web."
     )
+    header_seconds_max: float = setting(15.0, "Bound on the arrival of a request's headers.", low=0.1, high=600)
     heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
     drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
     ingest_workers: int = setting(2, "Documents that are processed at the same time by one process.", low=1, high=64)

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -114,6 +115,8 @@ class Platform:
             ),
             local_token=self.local_token,
         )
+        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents)
+        self._opened_at = time.monotonic()
         self._stopping = threading.Event()
         # Set when what starts behind the server could not: it will never be ready.
         self.failed = threading.Event()
@@ -200,7 +203,7 @@ class Platform:
                     "jobs": self._check_jobs,
                 },
             ),
-            verifier=Verifier(self.record, self.blobs, self.index, self.documents),
+            verifier=self.verifier,
             jobs=JobService(self._handlers, self.documents),
             platform_status=self._status(),
             registry=self.registry,
@@ -214,7 +217,7 @@ class Platform:
             cors_origins=tuple(sorted(_split(self.settings.cors_origins))),
         )
         Gauge("lumikb_index_rows", "Passages in the dense index.", registry=self.registry).set_function(
-            lambda: float(self.index.status()["rows"])
+            lambda: float(len(self.index))
         )
         return make_app(services, options, self._lifespan)
 
@@ -231,6 +234,10 @@ class Platform:
             self.index.open()
             self.record.listen(changes.TOPIC, self.index.wake)
             self._start_jobs()
+            if self.alone and not self.settings.blob_url:
+                erased = self.verifier.erase_leftovers(time.monotonic() - self._opened_at)
+                if erased:
+                    log.info("leftovers erased", count=erased)
         except Exception:
             log.exception("start failed")
             self.failed.set()

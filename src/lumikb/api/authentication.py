@@ -43,7 +43,9 @@ class Authentication:
         if not isinstance(mark, Permission):
             raise NotAllowedError("This address is closed: it has no permission mark.")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        actor = await self._find(headers)
+        # What everybody may read does not depend on who asks, nor on the record.
+        open_to_all = mark is Permission.PUBLIC and scope["method"] in _SAFE_METHODS
+        actor = None if open_to_all else await self._find(headers)
         ensure(actor, mark)
         # A form signs in without a cookie, and a page of another site may send one: to its author's account.
         by_browser = _is_form(headers) if actor is None else actor.by_cookie

@@ -115,7 +115,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_unreadable_body(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
     """msgspec reports bytes that are not UTF-8, and nesting past its bound, by Python's own errors."""
-    log.warning("request unreadable", exc_info=error)
+    log.warning("request unreadable", reason=type(error).__name__)
     return Response(error_body("BAD_JSON", "The body is not JSON.", {}), status_code=400)
 
 

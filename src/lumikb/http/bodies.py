@@ -1,12 +1,14 @@
 """JSON bodies, read as they are: a wrong type or an unknown field is refused, nothing is converted."""
 
 import re
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
-from lumikb.kit.errors import InvalidInputError, UnsupportedTypeError
+from lumikb.kit.errors import InvalidInputError, MalformedRequestError, UnsupportedTypeError
 
 JSON = "application/json"
 
@@ -20,11 +22,25 @@ class UnsupportedBodyError(UnsupportedTypeError):
     code = "UNSUPPORTED_MEDIA_TYPE"
 
 
+class ClientLeftError(MalformedRequestError):
+    """The connection was closed in the middle of a body: nobody is there to be told."""
+
+    code = "CLIENT_LEFT"
+
+
 class StrictRequest(Request[Any, Any, Any]):
     """A request whose JSON body must fit the type of the handler's `data`.
 
     The framework would convert it as leniently as the parameters of an address, and take `"5"` for a number.
     """
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """The body piece by piece; raises `ClientLeftError` when it breaks off."""
+        try:
+            async for piece in super().stream():
+                yield piece
+        except InternalServerException as exc:  # what the framework makes of a closed connection
+            raise ClientLeftError("The request broke off before its end.") from exc
 
     async def json(self) -> Any:
         """The body in the type that the handler names; raises `InvalidInputError` and `UnsupportedBodyError`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from lumikb.audit.repository import append_event
@@ -17,13 +18,16 @@ from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import BlobStore
+from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.jobs.models import OPEN
-from lumikb.store.jobs.repository import count_open_jobs
+from lumikb.store.jobs.repository import blobs_of_open_jobs, count_open_jobs
 from lumikb.store.record.changes import alive
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.tables.knowledge import chunks, document_versions, documents
 from lumikb.store.record.tables.work import jobs
+
+Keys = NDArray[np.int64]
 
 # Spool files that a crash left are removed when they were not written to for so long.
 SPOOL_SECONDS_MAX = 3600.0
@@ -69,6 +73,17 @@ class Verifier:
             )
         return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size)})
 
+    def erase_leftovers(self, older_than_seconds: float) -> int:
+        """Erase what uploads left that a death of the process cut off before they were accepted; gives how many.
+
+        For a process that works alone on its store, of what is older than itself.
+        """
+        needed = self._record.read(_needed_blobs).keys() | self._record.read(blobs_of_open_jobs)
+        left = [sha for sha in self._blobs.list(older_than_seconds=older_than_seconds) if sha not in needed]
+        for sha256 in left:
+            self._record.write(lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256))
+        return len(left) + self._blobs.sweep_incoming(older_than_seconds)
+
     def rebuild_index(self, actor: Actor) -> int:
         """Build the index anew while searches go on; gives its number of rows."""
         self._index.rebuild()
@@ -107,7 +122,7 @@ class Verifier:
             )
             yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=bool(mended))
 
-    def _index_differences(self, live: "np.ndarray[tuple[int], np.dtype[np.int64]]", repair: bool) -> list[Finding]:
+    def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()
         missing, ghosts = np.setdiff1d(live, indexed), np.setdiff1d(indexed, live)
         findings = [Finding("index.missing", str(key), "The index lacks this passage.") for key in missing]
@@ -117,10 +132,21 @@ class Verifier:
             again = self._record.read(_live_keys)
             if np.array_equal(np.sort(self._index.indexed_keys()), again):
                 return []
+        findings = findings or self._lexical_differences(live)
         if findings and repair:
             self._index.rebuild()
             findings = [msgspec.structs.replace(finding, repaired=True) for finding in findings]
         return findings
+
+    def _lexical_differences(self, live: Keys) -> list[Finding]:
+        try:
+            indexed = self._index.lexical_keys()
+        except IndexDamagedError:
+            return [Finding("index.damaged", "lexical", "Files of the word index are not what was written.")]
+        differing = np.setxor1d(indexed, live)
+        if not differing.size or np.array_equal(np.sort(indexed), self._record.read(_live_keys)):
+            return []
+        return [Finding("index.words", str(key), "The word index differs from the record.") for key in differing]
 
 
 def _needed_blobs(connection: Connection) -> dict[str, str]:
@@ -131,7 +157,7 @@ def _needed_blobs(connection: Connection) -> dict[str, str]:
     return {sha256: row.document_id for row in rows for sha256 in (row.sha256, row.parsed_sha256) if sha256}
 
 
-def _live_keys(connection: Connection) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _live_keys(connection: Connection) -> Keys:
     statement = (
         select(chunks.c.key)
         .join(documents, documents.c.id == chunks.c.document_id)

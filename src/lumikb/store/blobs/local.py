@@ -1,6 +1,7 @@
 """Blobs as files of a local directory."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -95,11 +96,11 @@ class LocalBlobStore:
         with os_errors_translated():
             path.unlink(missing_ok=True)
 
-    def list(self) -> Iterator[str]:
+    def list(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
         """See the port."""
         with os_errors_translated():
             for path in self._root.glob("??/??/*"):
-                if is_blob_path(path.relative_to(self._root).as_posix()):
+                if is_blob_path(path.relative_to(self._root).as_posix()) and _is_old(path, older_than_seconds):
                     yield path.name
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
@@ -133,6 +134,10 @@ class LocalBlobStore:
         if not self.exists(sha256):
             raise BlobNotFoundError(sha256)
         yield path
+
+
+def _is_old(path: Path, seconds: float) -> bool:
+    return seconds <= 0 or path.stat().st_mtime <= time.time() - seconds
 
 
 def _read_at(file: IO[bytes], position: int, size_bytes: int) -> bytes:

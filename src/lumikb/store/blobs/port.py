@@ -102,8 +102,8 @@ class BlobStore(Protocol):
         """Remove the blob; removing one that is missing is no error."""
         ...
 
-    def list(self) -> Iterator[str]:
-        """All addresses, in no given order, read lazily. Foreign files in the store are passed over."""
+    def list(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
+        """All addresses, or those stored longer ago, in no given order, read lazily; foreign files are passed over."""
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:

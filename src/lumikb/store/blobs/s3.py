@@ -13,6 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from lumikb.kit import clock
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError
 from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
@@ -134,12 +135,13 @@ class S3BlobStore:
         except BlobNotFoundError:
             return
 
-    def list(self) -> Iterator[str]:
+    def list(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
         """See the port."""
+        newest = clock.now() - timedelta(seconds=older_than_seconds) if older_than_seconds else None
         with _vendor_errors_translated():
             for page in self._pages(None, _LIST_PAGE):
                 for item in page:
-                    if is_blob_path(item["path"]):
+                    if is_blob_path(item["path"]) and (newest is None or item["last_modified"] <= newest):
                         yield item["path"].rpartition("/")[2]
 
     def sweep_incoming(self, older_than_seconds: float) -> int:

@@ -143,6 +143,21 @@ class LocalIndex:
     ) -> list[Hit]:
         """Up to `k` chunks by BM25. Any text is a valid query."""
         self.catch_up()
+        generation = self._lexical.generation
+        try:
+            return self._search_lexical(query, k, kb_ids, document_ids)
+        except IndexDamagedError as exc:
+            log.error("index.lexical_damaged", reason=exc.message)
+        with self._commit_lock:
+            # Of several searches that fail together, the first mends.
+            if self._lexical.generation == generation:
+                self._lexical.recreate()
+                self._rebuild_lexical()
+        return self._search_lexical(query, k, kb_ids, document_ids)
+
+    def _search_lexical(
+        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
+    ) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = {key: entry.row for key, entry in self._tail.items()}
         keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
@@ -194,6 +209,18 @@ class LocalIndex:
         """Keys of all chunks that the dense side holds, after catching up."""
         self.catch_up()
         return self._dense.keys()
+
+    def lexical_keys(self) -> NDArray[np.int64]:
+        """Keys of all chunks that the lexical side holds, after a commit.
+
+        Raises `IndexDamagedError` when its files are not what was written.
+        """
+        self.flush()
+        return np.array(self._lexical.keys(), np.int64)
+
+    def __len__(self) -> int:
+        """Chunks that the dense side holds, without looking at the record; 0 while it is being built."""
+        return len(self._dense) if self._opened.is_set() else 0
 
     def status(self) -> dict[str, int | str]:
         """Rows and watermarks; `lag` counts the changes that neither side has taken in, 0 after any search."""
@@ -276,27 +303,12 @@ class LocalIndex:
         """Keys outside the tail among which the best `k` are."""
         sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
         wanted = (k * _SIFT_FACTOR if sifted else k + k // 2) + len(tail)
-        keys = [key for key in self._mended_candidates(query, wanted, kb_ids, document_ids) if key not in tail]
+        keys = [key for key in self._lexical.candidates(query, wanted, kb_ids, document_ids) if key not in tail]
         if sifted and keys:
             allowed = self._replica.allowed(kb_ids, document_ids)
             passed = self._dense.allows(np.array(keys, np.int64), allowed).tolist()
             keys = [key for key, passes in zip(keys, passed, strict=True) if passes]
         return keys
-
-    def _mended_candidates(
-        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
-    ) -> list[int]:
-        generation = self._lexical.generation
-        try:
-            return self._lexical.candidates(query, k, kb_ids, document_ids)
-        except IndexDamagedError as exc:
-            log.error("index.lexical_damaged", reason=str(exc.__cause__))
-        with self._commit_lock:
-            # Of several searches that fail together, the first mends.
-            if self._lexical.generation == generation:
-                self._lexical.recreate()
-                self._rebuild_lexical()
-        return self._lexical.candidates(query, k, kb_ids, document_ids)
 
     def _commit_tail(self) -> None:
         with self._commit_lock:

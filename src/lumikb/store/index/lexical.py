@@ -163,6 +163,17 @@ class TantivyLexicalIndex:
         scored = ((row.row.key, bm25(clauses, row, statistics)) for row in rows)
         return sorted((hit for hit in scored if hit[1] > 0), key=lambda hit: (-hit[1], hit[0]))
 
+    def keys(self) -> list[int]:
+        """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""
+        self._check_held()
+        with _translated():
+            if not HeldFiles(self._files_in_use()).sound:
+                raise IndexDamagedError("files of the lexical index are not what was written")
+            searcher = self._searcher
+            hits = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs), count=False).hits
+            keys = searcher.fast_field_values("key", [address for _, address in hits])
+        return [int(key) for key in keys if key is not None and int(key) != _RESERVED_KEY]
+
     def __len__(self) -> int:
         return max(0, self._searcher.num_docs - (self.watermark > 0))
 
@@ -178,7 +189,10 @@ class TantivyLexicalIndex:
         return self._refresh()
 
     def _use(self, searcher: tantivy.Searcher, watermark: int) -> None:
-        self._held = HeldFiles(self._files_in_use())
+        held = HeldFiles(self._files_in_use(), self._held)
+        if not held.sound:
+            raise IndexDamagedError("files of the lexical index are not what was written")
+        self._held = held
         self._searcher = searcher
         self._statistics = LiveStatistics(self._schema, searcher)
         self.watermark = watermark

@@ -219,6 +219,12 @@ def note_blob(unit: UnitOfWork, job_id: str, sha256: str) -> None:
         unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs=[*blobs, sha256]))
 
 
+def blobs_of_open_jobs(connection: Connection) -> set[str]:
+    """What the steps of jobs that have not ended hand to each other."""
+    rows = connection.execute(select(jobs.c.blobs).where(jobs.c.status.in_(OPEN))).scalars()
+    return {sha256 for blobs in rows for sha256 in blobs}
+
+
 def forget_blobs(unit: UnitOfWork, job_id: str) -> None:
     """Note that nothing of it is left."""
     unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs=[]))

@@ -245,6 +245,31 @@ def test_files_that_are_written_into_are_never_read_again(index: TantivyLexicalI
     assert found(index, "refused") == [2]
 
 
+@pytest.mark.parametrize("suffix", ["fast", "term", "idx", "pos", "fieldnorm", "store"])
+@pytest.mark.parametrize("damage", ["zeros", "half", "byte"])
+def test_files_that_were_damaged_at_rest_are_not_opened(
+    index: TantivyLexicalIndex, directory: Path, suffix: str, damage: str
+) -> None:
+    index.keys()
+    path = max(directory.glob(f"*.{suffix}"), key=lambda path: path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    if damage == "half":
+        del content[len(content) // 2 :]
+    elif damage == "byte":
+        content[len(content) // 4] ^= 1
+    else:
+        content[: len(content) // 2] = bytes(len(content) // 2)
+    path.write_bytes(content)
+    with pytest.raises(IndexDamagedError):
+        index.keys()
+    assert opened(directory).watermark == 0
+
+
+def test_keys_are_those_of_the_rows(index: TantivyLexicalIndex) -> None:
+    index.apply([2], [row(6, "more")], 8)
+    assert sorted(index.keys()) == [1, 3, 4, 5, 6]
+
+
 def test_damage_behind_the_back_is_reported_and_the_old_state_stays(
     index: TantivyLexicalIndex, directory: Path
 ) -> None:
