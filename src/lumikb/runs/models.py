@@ -64,8 +64,11 @@ class Run:
         self._changed = asyncio.Event()
 
     async def follow(self, after: int = 0) -> AsyncIterator[ServerSentEvent]:
-        """Events with a larger id than `after`, those to come included, up to the terminal one."""
-        at = after
+        """Events with a larger id than `after`, those to come included, up to the terminal one.
+
+        Who has seen that one is told it again: a stream without one would be asked for for ever.
+        """
+        at = min(after, len(self.events) - 1) if self.ended else after
         while True:
             while at < len(self.events):
                 event = self.events[at]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from lumikb.http.sse import ServerSentEvent
 from lumikb.kit import clock
@@ -29,13 +29,14 @@ def create_run(unit: UnitOfWork, run: Run) -> None:
 
 
 def find_events(connection: Connection, user_id: str, run_id: str, after: int) -> list[ServerSentEvent] | None:
-    """The events of a kept run of this user, newer than `after`; None when there is no such run."""
+    """The events of a kept run of this user, newer than `after`, or the last; None when there is no such run."""
     owned = connection.execute(select(runs.c.id).where(runs.c.id == run_id, runs.c.user_id == user_id)).first()
     if owned is None:
         return None
+    last = select(func.max(run_events.c.seq)).where(run_events.c.run_id == run_id).scalar_subquery()
     rows = connection.execute(
         select(run_events.c.seq, run_events.c.name, run_events.c.data)
-        .where(run_events.c.run_id == run_id, run_events.c.seq > after)
+        .where(run_events.c.run_id == run_id, (run_events.c.seq > after) | (run_events.c.seq == last))
         .order_by(run_events.c.seq)
     )
     return [ServerSentEvent(*row) for row in rows]
