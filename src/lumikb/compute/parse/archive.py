@@ -23,7 +23,7 @@ _PAX_PATH = b" path="
 def parse_zip(data: bytes, text_chars_max: int, budget: Budget, read: ReadMember) -> ParsedText:
     """Each file under its path as a heading, in the archive's order; hidden files and macOS's own are left out."""
     archive = open_zip(data)
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     budget.take(members=len(entries), unpacked_bytes=sum(entry.file_size for entry in entries))
     builder = TextBuilder(text_chars_max)
     members = MemberWriter(builder, read, level=1)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from lumikb.compute.parse.errors import (
     ArchiveLimitError,
+    CorruptedError,
     EncryptedError,
     OutputLimitError,
     ParseError,
@@ -99,11 +100,16 @@ class MemberWriter:
         self._warn(f"{MEMBER_SKIPPED}: {squeeze(name)[:NAME_CHARS_MAX]}: {error.stable_code}")
 
     def check_any(self) -> None:
-        """Raises `EncryptedError` or `UnsupportedFormatError` when there were members and none could be read."""
+        """Raises an error when there were members and none could be read: the first of these that one of them had.
+
+        `EncryptedError`, `CorruptedError`, else `UnsupportedFormatError`.
+        """
         if self._written or not self._skipped:
             return
         if any(isinstance(error, EncryptedError) for error in self._skipped):
             raise EncryptedError("The files in this archive need a password. Unpack it and upload the files.")
+        if any(isinstance(error, CorruptedError) for error in self._skipped):
+            raise CorruptedError("The files in this archive are damaged. Pack them again and upload that.")
         raise UnsupportedFormatError(
             "None of the files in this archive can be read. Unpack it and upload them one by one to see why.",
             skipped=self.warnings[:10],

@@ -65,7 +65,7 @@ def _write_object(builder: TextBuilder, value: _Object) -> None:
         is_line = not _is_list(inner) or _is_short(inner)
         headed = (headed or not is_line) and len(value) <= HEADINGS_MAX
         separator = "\n" if is_line and after_line else "\n\n"
-        _write(builder, key[:KEY_CHARS_MAX], inner, heading=key if headed else "", separator=separator)
+        _write(builder, _name(key), inner, heading=key if headed else "", separator=separator)
         after_line = is_line
 
 
@@ -135,8 +135,12 @@ def _lines(path: str, value: Any) -> Iterator[str]:
 
 def _members(value: list[Any], dot: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, _Object):
-        return ((dot + key[:KEY_CHARS_MAX], inner) for key, inner in value)
+        return ((dot + _name(key), inner) for key, inner in value)
     return ((f"[{index}]", inner) for index, inner in enumerate(value))
+
+
+def _name(key: str) -> str:
+    return squeeze(key)[:KEY_CHARS_MAX]
 
 
 def _is_short(value: list[Any]) -> bool:
@@ -158,7 +162,6 @@ def _is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def _line(path: str, value: Any) -> str:
     shown = "; ".join(_show(inner) for inner in value) if _is_list(value) and value else _show(value)
-    path = squeeze(path)
     return f"{path}: {shown}" if path else shown
 
 

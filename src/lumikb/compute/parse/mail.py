@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.header import decode_header
-from email.message import Message
-from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
 
 from lumikb.compute.parse.charset import declared_codec, decode_as
@@ -22,10 +20,17 @@ MESSAGE_CUT_OFF = "MESSAGE_CUT_OFF"
 PART_DEPTH_MAX = 10
 """Deeper parts are left out: real messages stay below six."""
 HEADER_BYTES_MAX = 262_144
-FIELD_CHARS_MAX = 20_000
+FIELD_BYTES_MAX = 20_000
 BOUNDARY_CHARS_MAX = 200
 """RFC 2046, 5.1.1, allows 70."""
 
+# Fields are read here, as the library raises errors of all kinds for damaged ones and takes quadratic time for long.
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;]*))', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# RFC 2231: a value in pieces (`name*0`), in percent codes of a character set (`name*`), or both.
+_PIECE = re.compile(r"(.+?)(?:\*([0-9]{1,3}))?(\*)?")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _SHOWN = ("From", "To", "Cc", "Date")
@@ -43,7 +48,7 @@ class _Part:
     A multipart is `cut_off` when the mark of its end is missing.
     """
 
-    header: Message
+    header: dict[str, bytes]
     body: bytes
     kind: str
     parts: list["_Part"] = field(default_factory=list["_Part"])
@@ -84,16 +89,18 @@ def parse_mail(data: bytes, text_chars_max: int, budget: Budget, read: ReadMembe
 def _part(data: bytes, depth: int, budget: Budget) -> _Part:
     budget.take(members=1)
     found = _HEADER_END.search(data, 0, HEADER_BYTES_MAX)
-    if found is not None and data[:1] not in {b"\r", b"\n"}:
+    if data[:1] in {b"\r", b"\n"}:
+        start = 0
+    elif found is not None:
         start = found.end()
     else:
-        # A part may begin with its body, and a message may be no more than a header.
-        start = len(data) if found is None and len(data) <= HEADER_BYTES_MAX else 0
-    header = BytesHeaderParser().parsebytes(data[:start])
-    kind = header.get_content_type() if _is_short(header, "Content-Type") else "text/plain"
+        # A message may be no more than a header.
+        start = len(data) if len(data) <= HEADER_BYTES_MAX else 0
+    header = _header(data[:start])
+    kind = _field(header, "Content-Type").partition(";")[0].strip().lower() or "text/plain"
     part = _Part(header, data[start:], kind)
     if kind.startswith("multipart/"):
-        boundary = header.get_boundary("")
+        boundary = _parameter(header, "Content-Type", "boundary")
         if 0 < len(boundary) <= BOUNDARY_CHARS_MAX:
             pieces, closed = _pieces(part.body, boundary) if depth else ([], True)
             part.parts = [_part(piece, depth - 1, budget) for piece in pieces]
@@ -126,7 +133,7 @@ def _without_line_end(piece: bytes) -> bytes:
 
 
 def _is_encrypted(part: _Part) -> bool:
-    kind = _parameter(part.header, "smime-type", "Content-Type")
+    kind = _parameter(part.header, "Content-Type", "smime-type")
     return part.kind in _ENCRYPTED_TYPES or (part.kind in _SIGNED_DATA and kind != "signed-data")
 
 
@@ -160,12 +167,12 @@ def _best(parts: list[_Part], choices: list[tuple[list[_Part], list[_Part]]]) ->
 
 
 def _is_attached(part: _Part) -> bool:
-    return (part.header.get_content_disposition() or "") == "attachment"
+    return _field(part.header, "Content-Disposition").partition(";")[0].strip().lower() == "attachment"
 
 
 def _read_body(part: _Part, text_chars_max: int) -> ParsedText:
     data = _decoded(part)
-    codec = declared_codec(_parameter(part.header, "charset", "Content-Type"))
+    codec = declared_codec(_parameter(part.header, "Content-Type", "charset"))
     if codec is None or (codec == "utf-8" and not _is_utf8(data)):
         text, warnings = decode(data, text_chars_max)
     else:
@@ -209,35 +216,50 @@ def _decoded(part: _Part) -> bytes:
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
 
 
-def _is_short(header: Message, name: str) -> bool:
-    # The library's own reading of long fields takes quadratic time.
-    return len(_field(header, name)) <= FIELD_CHARS_MAX
+def _header(data: bytes) -> dict[str, bytes]:
+    """The first field of each name, in lower case."""
+    fields: dict[str, bytes] = {}
+    for found in _FIELD.finditer(data):
+        fields.setdefault(found[1].decode().lower(), found[2].strip()[:FIELD_BYTES_MAX])
+    return fields
 
 
-def _parameter(header: Message, name: str, of: str) -> str:
-    value = header.get_param(name, "", of) if _is_short(header, of) else ""
-    return (value[2] if isinstance(value, tuple) else str(value)).strip()
+def _field(header: dict[str, bytes], name: str) -> str:
+    """A field in UTF-8, else in Windows-1252; empty when there is none."""
+    data = header.get(name.lower(), b"")
+    return data.decode() if _is_utf8(data) else decode_as(data, "cp1252")
 
 
-def _file_name(header: Message) -> str:
-    if not (_is_short(header, "Content-Disposition") and _is_short(header, "Content-Type")):
-        return ""
-    return _unpacked(header.get_filename("") or "")
+def _text_of(header: dict[str, bytes], name: str) -> str:
+    return squeeze(_unpacked(_field(header, name)))
 
 
-def _text_of(header: Message, name: str) -> str:
-    return squeeze(_unpacked(_field(header, name)[:FIELD_CHARS_MAX]))
+def _parameter(header: dict[str, bytes], field_name: str, name: str) -> str:
+    pieces: dict[int, str] = {}
+    is_coded = False
+    for found in _PARAMETER.finditer(_field(header, field_name)):
+        key = _PIECE.fullmatch(found[1].lower())
+        if key is not None and key[1] == name:
+            value = found[3] if found[2] is None else _ESCAPED.sub(r"\1", found[2])
+            pieces.setdefault(int(key[2] or 0), value)
+            is_coded = is_coded or key[3] is not None
+    value = "".join(pieces[number] for number in sorted(pieces))
+    if not is_coded:
+        return value
+    charset, quote, coded = value.partition("'")
+    coded = coded.partition("'")[2] if quote else value
+    data = _PERCENT.sub(lambda code: bytes.fromhex(code[1].decode()), coded.encode("utf-8", "replace"))
+    return decode_as(data, declared_codec(charset) or "utf-8")
 
 
-def _field(header: Message, name: str) -> str:
-    """A field as it came, bytes beyond ASCII as surrogates; empty when there is none."""
-    return next((str(value) for key, value in header.raw_items() if key.lower() == name.lower()), "")
+def _file_name(header: dict[str, bytes]) -> str:
+    return _unpacked(
+        _parameter(header, "Content-Disposition", "filename") or _parameter(header, "Content-Type", "name")
+    )
 
 
 def _unpacked(value: str) -> str:
     """`value` with its encoded words (RFC 2047) read, as it stands where they are damaged."""
-    raw = value.encode("utf-8", "surrogateescape")
-    value = raw.decode("utf-8") if _is_utf8(raw) else decode_as(raw, "cp1252")
     try:
         pieces = decode_header(value)
     except (MessageError, ValueError):

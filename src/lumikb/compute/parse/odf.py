@@ -22,6 +22,7 @@ _MANIFEST = "META-INF/manifest.xml"
 _META = "meta.xml"
 _ENCRYPTED_WHOLE = "encrypted-package"
 _SPACES = re.compile(r"[ \t\r\n]+")
+_VALUES = ("value", "date-value", "time-value", "boolean-value", "string-value")
 _CELLS = {"table-cell", "covered-table-cell"}
 _SHAPES = {"frame", "custom-shape", "rect", "ellipse", "line", "path", "polygon", "polyline", "connector", "g"}
 _REPEATED_CLASSES = {"page-number", "date-time", "footer", "header", "page"}
@@ -209,7 +210,7 @@ class _Sheets(_Paragraphs):
         self._column = 0
         self._cell_repeats = 1
         self._cell: list[str] | None = None
-        self._value = ""
+        self._stored: Attributes = {}
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "table":
@@ -220,14 +221,13 @@ class _Sheets(_Paragraphs):
         elif name in _CELLS:
             self._cell = []
             self._cell_repeats = _number(attribute(attributes, "number-columns-repeated"), 1)
-            names = ("value", "date-value", "time-value", "boolean-value", "string-value")
-            self._value = next((value for key in names if (value := attribute(attributes, key))), "")
+            self._stored = attributes
         else:
             super().start(name, attributes)
 
     def end(self, name: str) -> None:
         if name in _CELLS:
-            text = squeeze(" ".join(self._cell or [])) or self._value
+            text = squeeze(" ".join(self._cell or [])) or _stored_value(self._stored)
             if text:
                 columns = range(self._column, min(self._column + min(self._cell_repeats, REPEATS_MAX), COLUMNS_MAX))
                 self._row += [(column, text) for column in columns]
@@ -308,6 +308,11 @@ class _Slides(_Paragraphs):
         self.count += 1
         write_slide(self._builder, self.count, self._titles, self._blocks, self._notes)
         self._titles, self._blocks, self._notes = [], [], []
+
+
+def _stored_value(attributes: Attributes) -> str:
+    """What a cell holds that some program wrote without saying how it shows."""
+    return next((value for name in _VALUES if (value := attribute(attributes, name))), "")
 
 
 def _number(text: str, default: int) -> int:

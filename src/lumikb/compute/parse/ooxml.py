@@ -25,8 +25,8 @@ Attributes = dict[str, str]
 
 def attribute(attributes: Attributes, name: str) -> str:
     """The value of the attribute of that local name under any prefix, empty when there is none."""
-    if name in attributes:
-        return attributes[name]
+    if not attributes or name in attributes:
+        return attributes.get(name, "")
     return prefixed(attributes, name)
 
 
