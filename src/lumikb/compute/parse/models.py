@@ -32,8 +32,8 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     `pages` is sorted by `start`, its first entry starts at 0; it is empty for formats without pages (Markdown, HTML,
     text, CSV). `headings` is sorted by `start`. `page_count` is None for formats without pages. `title` and `metadata`
     are what the file says of itself. `warnings` are codes such as `NO_TEXT`, some with a fact behind a colon
-    (`ENCODING_GUESSED: windows-1251`). The text of plain text and Markdown is the decoded file without its byte order
-    mark, character for character, with its own line ends.
+    (`ENCODING_GUESSED: windows-1251`). The text of plain text, Markdown and source code is the decoded file without its
+    byte order mark, character for character, with its own line ends.
     """
 
     text: str
