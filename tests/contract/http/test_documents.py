@@ -180,6 +180,16 @@ def test_a_file_of_every_format_becomes_ready(library: Library, name: str) -> No
     assert document["page_count"] == (2 if name.endswith((".pdf", ".pptx")) else document["page_count"])
 
 
+def test_an_archive_is_one_document_whose_passages_know_their_member_and_page(api: LumiClient, kb_id: str) -> None:
+    report = documents.make_pdf(["The first page.", "The zeppelin lands at noon."])
+    data = documents.make_zip({"trip/report.pdf": report, "notes.rtf": rb"{\rtf1 Notes.}", "photo.png": documents.PNG})
+    document = api.upload_ready(kb_id, "trip.zip", data)
+    assert document["mime_type"] == "application/zip"
+    assert document["warnings"] == ["MEMBER_SKIPPED: photo.png: UNSUPPORTED_FILE_TYPE"]
+    (hit,) = api.search("zeppelin", kb_ids=[kb_id], limit=1)
+    assert hit["section_header"] == "trip/report.pdf"
+
+
 def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiClient, kb_id: str) -> None:
     data = documents.make_pdf(["Nobody may read this."], encrypted=True)
     failed = api.wait_until_ended(api.upload(kb_id, "secret.pdf", data)["id"])
