@@ -93,7 +93,7 @@ def test_a_file_name_is_a_name_and_no_path(api: LumiClient, kb_id: str, filename
         ("picture.png", documents.PNG, 415, "UNSUPPORTED_FILE_TYPE"),
         ("text.pdf", b"This is plain text.", 400, "MIME_TYPE_MISMATCH"),
         ("paper.txt", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 400, "MIME_TYPE_MISMATCH"),
-        ("archive.zip", documents.make_zip({"a.txt": b"a"}), 415, "UNSUPPORTED_FILE_TYPE"),
+        ("archive.7z", b"7z\xbc\xaf\x27\x1c" + bytes(60), 415, "UNSUPPORTED_FILE_TYPE"),
         ("...", b"Just dots for a name.", 422, "VALIDATION_ERROR"),
     ],
 )
@@ -178,6 +178,16 @@ def test_a_file_of_every_format_becomes_ready(library: Library, name: str) -> No
     assert document["chunk_count"] >= 1
     assert document["file_size_bytes"] == len(library.files[name])
     assert document["page_count"] == (2 if name.endswith((".pdf", ".pptx")) else document["page_count"])
+
+
+def test_an_archive_is_one_document_whose_passages_know_their_member_and_page(api: LumiClient, kb_id: str) -> None:
+    report = documents.make_pdf(["The first page.", "The zeppelin lands at noon."])
+    data = documents.make_zip({"trip/report.pdf": report, "notes.rtf": rb"{\rtf1 Notes.}", "photo.png": documents.PNG})
+    document = api.upload_ready(kb_id, "trip.zip", data)
+    assert document["mime_type"] == "application/zip"
+    assert document["warnings"] == ["MEMBER_SKIPPED: photo.png: UNSUPPORTED_FILE_TYPE"]
+    (hit,) = api.search("zeppelin", kb_ids=[kb_id], limit=1)
+    assert hit["section_header"] == "trip/report.pdf"
 
 
 def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiClient, kb_id: str) -> None:

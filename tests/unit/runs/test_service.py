@@ -169,7 +169,7 @@ async def test_a_run_is_read_from_the_record_after_a_restart(service: RunService
     events = await ended(run)
     restarted = RunService(record, runs_max=100)
     for after in (0, 1, 3, 99):
-        assert await read(restarted, actor, run.id, after) == events[after:]
+        assert await read(restarted, actor, run.id, after) == (events[after:] or events[-1:])
 
 
 async def test_a_run_that_was_interrupted_by_the_shutdown_is_kept_as_stopped(record: Record, actor: Actor) -> None:

@@ -87,7 +87,7 @@ def declared_codec(label: str) -> str | None:
     label = label.lower()
     try:
         name = codecs.lookup(_LABELS.get(label, label)).name
-    except LookupError:
+    except (LookupError, ValueError):
         return None
     name = _WIDER.get(name, name)
     return name if _DECLARABLE.fullmatch(name) else None

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from lumikb.compute.parse.flow import Block, Flow
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute
 from lumikb.compute.parse.text import TextBuilder
 
@@ -24,12 +25,7 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
             package.read(part, _Notes(kind, notes))
     body = _Body(builder, styles, notes)
     package.read(main, body)
-    if not body.page_starts:
-        return [main], None
-    builder.start_page(1, at=0)
-    for number, start in enumerate(body.page_starts, start=2):
-        builder.start_page(number, at=start)
-    return [main], len(body.page_starts) + 1
+    return [main], body.flow.end()
 
 
 @dataclass
@@ -125,16 +121,6 @@ class _Paragraph:
         self.length += len(piece)
 
 
-@dataclass
-class _Block:
-    """`run` names what it belongs to with its neighbours, such as one list: they stand on successive lines."""
-
-    text: str
-    level: int = 0
-    run: str = ""
-    page_breaks: list[int] = field(default_factory=list[int])
-
-
 class _Body(PartReader):
     """Writes the body as it streams past.
 
@@ -145,23 +131,19 @@ class _Body(PartReader):
     skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
 
     def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], list[str]]) -> None:
-        self.page_starts: list[int] = []
-        self._builder = builder
+        self.flow = Flow(builder)
         self._styles = styles
         self._notes = notes
         self._paragraphs: list[_Paragraph] = []
-        self._rows: list[list[list[_Block]]] = []
         self._in_text = False
-        self._pending_breaks = 0
-        self._last_run = ""
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "p":
             self._paragraphs.append(_Paragraph())
         elif name == "tr":
-            self._rows.append([])
-        elif name == "tc" and self._rows:
-            self._rows[-1].append([])
+            self.flow.start_row()
+        elif name == "tc":
+            self.flow.start_cell()
         elif self._paragraphs:
             self._start_in_paragraph(name, attributes, self._paragraphs[-1])
 
@@ -170,8 +152,8 @@ class _Body(PartReader):
             self._in_text = False
         elif name == "p" and self._paragraphs:
             self._end_paragraph(self._paragraphs.pop())
-        elif name == "tr" and self._rows:
-            self._end_row(self._rows.pop())
+        elif name == "tr":
+            self.flow.end_row()
 
     def text(self, data: str) -> None:
         if self._in_text and self._paragraphs:
@@ -199,36 +181,8 @@ class _Body(PartReader):
         level, listed = self._styles.resolve(paragraph.style)
         level = level if paragraph.level is None else paragraph.level
         listed = listed if paragraph.listed is None else paragraph.listed
-        raw = "".join(paragraph.parts)
-        text = raw.strip()
-        if text:
-            bullet = "- " if listed and not level else ""
-            shift = len(bullet) - (len(raw) - len(raw.lstrip()))
-            breaks = [min(max(at + shift, 0), len(bullet + text)) for at in paragraph.page_breaks]
-            self._emit(_Block(bullet + text, level, "list" if bullet else "", breaks))
-        else:
-            self._pending_breaks += len(paragraph.page_breaks)
+        text = "".join(paragraph.parts)
+        self.flow.add_paragraph(text, level=level, listed=listed, page_breaks=paragraph.page_breaks)
         for note in paragraph.notes:
             if note.strip():
-                self._emit(_Block(note.strip()))
-
-    def _end_row(self, cells: list[list[_Block]]) -> None:
-        if len(cells) == 1:
-            # A row of one cell is a frame around ordinary paragraphs, which keep their headings.
-            for block in cells[0]:
-                self._emit(block)
-            return
-        texts = [" ".join(" ".join(block.text.split()) for block in cell) for cell in cells]
-        if any(texts):
-            breaks = [0 for cell in cells for block in cell for _ in block.page_breaks]
-            self._emit(_Block(" | ".join(texts), run="table", page_breaks=breaks))
-
-    def _emit(self, block: _Block) -> None:
-        if self._rows and self._rows[-1]:
-            self._rows[-1][-1].append(block)
-            return
-        separator = "\n" if block.run and block.run == self._last_run else "\n\n"
-        start = self._builder.append_block(block.text, separator, block.level)
-        self.page_starts += [start] * self._pending_breaks + [start + at for at in block.page_breaks]
-        self._pending_breaks = 0
-        self._last_run = block.run
+                self.flow.add(Block(note.strip()))

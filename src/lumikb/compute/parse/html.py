@@ -76,7 +76,18 @@ _IN_CELL = {"p", "div", "ul", "ol", "section", "blockquote"}
 _TIGHT = {"tr", "dt", "dd"}
 _REGIONS = {"main": "main", "nav": "boilerplate", "footer": "boilerplate"}
 _ROLES = {"main": "main", "navigation": "boilerplate", "contentinfo": "boilerplate"}
-_METADATA = {"author", "description", "keywords", "date"}
+_METADATA = {
+    "author": "author",
+    "dc.creator": "author",
+    "description": "description",
+    "keywords": "keywords",
+    "date": "date",
+    "article:published_time": "created",
+    "dcterms.created": "created",
+    "article:modified_time": "modified",
+    "dcterms.modified": "modified",
+    "dc.language": "language",
+}
 _CELL_MARK = "\x00"
 # What an anchor to a heading shows in it: GitHub, MkDocs, Sphinx, VuePress.
 _PERMALINKS = {"", "#", "¶", "§", "🔗"}
@@ -222,6 +233,8 @@ class _Reader(HTMLParser):
             self._in_title = not self.title
         elif tag == "meta":
             self._note_metadata(dict(attrs))
+        elif tag == "html":
+            self.metadata.setdefault("language", dict(attrs).get("lang") or "")
         elif tag == "br":
             # A row stays one line.
             self._parts.append(" " if self._row else "\n")
@@ -301,9 +314,9 @@ class _Reader(HTMLParser):
         return self._line_starts[line - 1] + column in self._unclosed_starts
 
     def _note_metadata(self, attributes: dict[str, str | None]) -> None:
-        name = (attributes.get("name") or "").lower()
+        name = (attributes.get("name") or attributes.get("property") or "").lower()
         if name in _METADATA:
-            self.metadata.setdefault(name, attributes.get("content") or "")
+            self.metadata.setdefault(_METADATA[name], attributes.get("content") or "")
 
 
 def _tidy(text: str) -> str:

@@ -1,11 +1,10 @@
 """Markdown: the source as it stands, with headings by CommonMark's rules (spec 0.31, sections 4.2, 4.3 and 4.5)."""
 
 import re
-from collections.abc import Iterator
 
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
-from lumikb.compute.parse.text import TextBuilder
+from lumikb.compute.parse.text import TextBuilder, lines
 
 FRONT_MATTER_CHARS_MAX = 65_536
 
@@ -13,7 +12,6 @@ _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _NOT_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:>|[-+*][ \t]|\d{1,9}[.)][ \t]|\||<!--)")
-_LINE_END = re.compile(r"\r\n?|\n")
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*(?>\r\n?|\n)(.*?)(?>\r\n?|\n)\1[ \t]*(?:\r\n?|\n|$)", re.DOTALL)
 _FRONT_MATTER_FIELD = re.compile(r"(title|author|date|description)[ \t]*[:=](.+)", re.IGNORECASE)
 
@@ -38,7 +36,7 @@ def _front_matter(text: str) -> tuple[dict[str, str], int]:
     if block is None:
         return {}, 0
     fields: dict[str, str] = {}
-    for line in _LINE_END.split(block.group(2)):
+    for _, line in lines(block.group(2)):
         field = _FRONT_MATTER_FIELD.fullmatch(line)
         if field is not None:
             value = field.group(2).strip(" \t")
@@ -53,7 +51,7 @@ def _headings(text: str, offset: int) -> list[tuple[int, str, int]]:
     fence = ""
     paragraph: tuple[int, str] | None = None
     paragraph_lines = 0
-    for start, line in _lines(text, offset):
+    for start, line in lines(text, offset):
         opening = _FENCE.match(line)
         if fence:
             closes = opening and opening.group(1).startswith(fence) and not opening.group(2).strip()
@@ -80,13 +78,6 @@ def _headings(text: str, offset: int) -> list[tuple[int, str, int]]:
             paragraph = (start + len(line) - len(line.lstrip()), line.strip())
             paragraph_lines += 1
     return found
-
-
-def _lines(text: str, offset: int) -> Iterator[tuple[int, str]]:
-    for end in _LINE_END.finditer(text, offset):
-        yield offset, text[offset : end.start()]
-        offset = end.end()
-    yield offset, text[offset:]
 
 
 def _without_closing(title: str) -> str:

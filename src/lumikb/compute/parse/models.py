@@ -11,7 +11,7 @@ HEADING_SEPARATOR = " > "
 
 
 class PageStart(msgspec.Struct, frozen=True, array_like=True):
-    """From character `start` on, text stands on page `number` (from 1), until the next entry."""
+    """From character `start` on, text stands on page `number` (from 1; 0 for none), until the next entry."""
 
     start: int
     number: int
@@ -32,8 +32,8 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     `pages` is sorted by `start`, its first entry starts at 0; it is empty for formats without pages (Markdown, HTML,
     text, CSV). `headings` is sorted by `start`. `page_count` is None for formats without pages. `title` and `metadata`
     are what the file says of itself. `warnings` are codes such as `NO_TEXT`, some with a fact behind a colon
-    (`ENCODING_GUESSED: windows-1251`). The text of plain text and Markdown is the decoded file without its byte order
-    mark, character for character, with its own line ends.
+    (`ENCODING_GUESSED: windows-1251`). The text of plain text, Markdown and source code is the decoded file without its
+    byte order mark, character for character, with its own line ends.
     """
 
     text: str
@@ -47,7 +47,7 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     def page_at(self, offset: int) -> int | None:
         """The page number of the character at `offset`, None for formats without pages."""
         at = bisect_right(self.pages, offset, key=lambda page: page.start)
-        return self.pages[at - 1].number if at else None
+        return self.pages[at - 1].number or None if at else None
 
     def heading_path_at(self, offset: int) -> list[str]:
         """Titles of the headings that enclose the character at `offset`, outermost first.

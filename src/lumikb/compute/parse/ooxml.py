@@ -4,21 +4,17 @@ By expat: its memory does not grow with depth, so that deeply nested markup read
 comes out as it went in. (kreuzberg 4.10 drops `<`, `>`, `&` and tabs from a paragraph's text.)
 """
 
-import io
 import posixpath
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass
-from typing import IO, NoReturn
+from typing import IO
 from xml.parsers import expat
 
-from lumikb.compute.parse.errors import ArchiveLimitError, CorruptedError, EncryptedError
+from lumikb.compute.parse.errors import CorruptedError, EncryptedError
+from lumikb.compute.parse.text import squeeze
+from lumikb.compute.parse.unpack import UNPACK_ERRORS, check_unpacked, open_zip, raise_corrupted, unpacked_bytes_max
 
-UNPACKED_BYTES_MAX = 1 << 30
-# Real documents stay below 100; only data that is made to blow up comes near deflate's own limit of 1032.
-EXPANSION_MAX = 200
-EXPANSION_FREE_BYTES = 32 << 20
+PROPERTY_CHARS_MAX = 2000
 
 _READ_BYTES = 1 << 16
 _OVERLAP_BYTES = 256
@@ -29,8 +25,8 @@ Attributes = dict[str, str]
 
 def attribute(attributes: Attributes, name: str) -> str:
     """The value of the attribute of that local name under any prefix, empty when there is none."""
-    if name in attributes:
-        return attributes[name]
+    if not attributes or name in attributes:
+        return attributes.get(name, "")
     return prefixed(attributes, name)
 
 
@@ -63,27 +59,18 @@ class Relationship:
 
 
 class Package:
-    """The parts of one Office file.
+    """The parts of one Office file, EPUB or OpenDocument file.
 
     Raises `CorruptedError` when the ZIP is damaged, `EncryptedError` when its entries are locked and
-    `ArchiveLimitError` when it unpacks to more than `UNPACKED_BYTES_MAX` or far more than its own size.
+    `ArchiveLimitError` when it unpacks to more than `unpacked_bytes_max` allows.
     """
 
     def __init__(self, data: bytes) -> None:
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as exc:
-            _raise_corrupted(exc)
+        self._zip = open_zip(data)
         entries = self._zip.infolist()
         if any(entry.flag_bits & 1 for entry in entries):
             raise EncryptedError("This file needs a password. Remove the password and upload it again.")
-        unpacked = sum(entry.file_size for entry in entries)
-        absurd = unpacked > EXPANSION_FREE_BYTES and unpacked > EXPANSION_MAX * len(data)
-        if unpacked > UNPACKED_BYTES_MAX or absurd:
-            raise ArchiveLimitError(
-                "This file unpacks to far more data than a document has. Save it again from the program that made it.",
-                unpacked_bytes=unpacked,
-            )
+        check_unpacked(sum(entry.file_size for entry in entries), unpacked_bytes_max(len(data)))
         self._names = {entry.filename for entry in entries}
 
     def __contains__(self, part: str) -> bool:
@@ -93,15 +80,22 @@ class Package:
         """Feed `part` to `reader`. Raises `CorruptedError` when it is missing or not well-formed."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.StartDoctypeDeclHandler = _refuse_entities
         _connect(parser, reader)
         try:
             with self._open(part) as stream:
                 while piece := stream.read(_READ_BYTES):
                     parser.Parse(piece, False)
             parser.Parse(b"", True)
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, expat.ExpatError) as exc:
-            _raise_corrupted(exc)
+        except (*UNPACK_ERRORS, KeyError, expat.ExpatError) as exc:
+            raise_corrupted(exc)
+
+    def read_bytes(self, part: str) -> bytes:
+        """The bytes of `part`. Raises `CorruptedError` when it is missing or damaged."""
+        try:
+            return self._zip.read(part)
+        except (*UNPACK_ERRORS, KeyError) as exc:
+            raise_corrupted(exc)
 
     def relationships(self, part: str) -> dict[str, Relationship]:
         """The links of `part` (empty for the package itself) by id, without those that lead out of the package."""
@@ -128,11 +122,10 @@ class Package:
 
     def properties(self) -> tuple[str, dict[str, str]]:
         """Title, and what else the file says of itself."""
-        reader = _CoreProperties()
+        reader = PropertyReader(_PROPERTIES)
         for part in self.related("", "core-properties")[:1]:
             self.read(part, reader)
-        title = reader.found.pop("title", "")
-        return title, reader.found
+        return reader.title_and_rest()
 
     def holds_text(self, parts: list[str]) -> bool:
         """Whether any of `parts` has an element of text (`w:t`, `a:t`, `t`) that is not blank, read or not."""
@@ -150,7 +143,7 @@ class Package:
             return self._zip.open(part)
         except ValueError as exc:
             # A damaged directory may place an entry before the file's start.
-            _raise_corrupted(exc)
+            raise_corrupted(exc)
 
 
 class _Relationships(PartReader):
@@ -174,23 +167,39 @@ _PROPERTIES = {
     "keywords": "keywords",
     "created": "created",
     "modified": "modified",
+    "language": "language",
 }
 
 
-class _CoreProperties(PartReader):
-    def __init__(self) -> None:
+class PropertyReader(PartReader):
+    """Collects the text of the elements in `names`, by what LumiKB calls it; of several elements all, with commas."""
+
+    def __init__(self, names: dict[str, str]) -> None:
         self.found: dict[str, str] = {}
+        self._names = names
         self._name = ""
+        self._parts: list[str] = []
 
     def start(self, name: str, attributes: Attributes) -> None:
-        self._name = _PROPERTIES.get(name, "")
+        self._name = self._names.get(name, "")
+        self._parts.clear()
 
     def end(self, name: str) -> None:
+        value = squeeze("".join(self._parts))
+        if self._name and value:
+            before = self.found.get(self._name, "")
+            if len(before) < PROPERTY_CHARS_MAX:
+                self.found[self._name] = (f"{before}, {value}" if before else value)[:PROPERTY_CHARS_MAX]
         self._name = ""
 
     def text(self, data: str) -> None:
         if self._name:
-            self.found[self._name] = self.found.get(self._name, "") + data
+            self._parts.append(data)
+
+    def title_and_rest(self) -> tuple[str, dict[str, str]]:
+        """The title, empty when there is none, and all else."""
+        rest = {name: value for name, value in self.found.items() if name != "title"}
+        return self.found.get("title", ""), rest
 
 
 def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
@@ -220,12 +229,8 @@ def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
     parser.CharacterDataHandler = text
 
 
-def _refuse_doctype(*_: object) -> None:
-    # ECMA-376 part 2, 9.1.3.1 forbids document type declarations: without them no entity can multiply itself.
-    raise CorruptedError("This file holds a document type declaration, which Office files never have. Save it again.")
-
-
-def _raise_corrupted(cause: Exception) -> NoReturn:
-    raise CorruptedError(
-        "This file is damaged or incomplete. Open it in the program that made it, save it again and upload that."
-    ) from cause
+def _refuse_entities(name: str, system_id: str | None, public_id: str | None, has_internal_subset: int) -> None:
+    # Entities are declared between the brackets of a document type declaration, or in a file that is never fetched.
+    # ECMA-376 part 2, 9.1.3.1 forbids such declarations altogether; EPUB's older parts name their public one.
+    if has_internal_subset:
+        raise CorruptedError("This file declares XML entities, which documents never do. Save it again.")

@@ -1,10 +1,12 @@
 """PDF by pdfium: the text of each page, and the outline (bookmarks) as headings."""
 
+import ctypes
 import re
 from collections.abc import Iterator
 from itertools import accumulate, islice
 
 import pypdfium2
+from pypdfium2.raw import FPDFCatalog_GetLanguage
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
@@ -14,6 +16,7 @@ PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
 PAGE_SEPARATOR = "\n\n"
 OUTLINE_DEPTH_MAX = 15
 OUTLINE_ENTRIES_MAX = 50_000
+LANGUAGE_BYTES_MAX = 200
 
 # fpdfview.h: FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY.
 _ENCRYPTED_CODES = {4, 5}
@@ -87,6 +90,7 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
             "keywords": _about(document, "Keywords"),
             "created": _iso_date(_about(document, "CreationDate")),
             "modified": _iso_date(_about(document, "ModDate")),
+            "language": _language(document),
         },
         warnings=[PAGES_WITHOUT_TEXT] if 0 < blank < len(pages) else [],
     )
@@ -134,6 +138,16 @@ def _about(document: pypdfium2.PdfDocument, key: str) -> str:
         return document.get_metadata_value(key)
     except UnicodeDecodeError:
         return ""
+
+
+def _language(document: pypdfium2.PdfDocument) -> str:
+    """The catalog's language tag (ISO 32000-1, 14.9.2), empty when it has none."""
+    size = FPDFCatalog_GetLanguage(document, None, 0)
+    if size > LANGUAGE_BYTES_MAX:
+        return ""
+    units = (ctypes.c_ushort * LANGUAGE_BYTES_MAX)()
+    FPDFCatalog_GetLanguage(document, units, LANGUAGE_BYTES_MAX)
+    return clean(bytes(units).decode("utf-16-le", errors="ignore"))
 
 
 def _iso_date(value: str) -> str:

@@ -16,14 +16,24 @@ def read_pptx(package: Package, builder: TextBuilder) -> tuple[list[str], int]:
     links = package.relationships(main)
     slides = [links[key].target for key in order.ids if key in links and links[key].target in package]
     for number, slide in enumerate(slides, start=1):
-        if number > 1:
-            builder.append("\n\n")
-        builder.start_page(number)
-        _write_slide(package, slide, number, builder)
+        _read_slide(package, slide, number, builder)
     return slides, len(slides)
 
 
-def _write_slide(package: Package, slide: str, number: int, builder: TextBuilder) -> None:
+def write_slide(builder: TextBuilder, number: int, titles: list[str], blocks: list[str], notes: list[str]) -> None:
+    """Write slide `number` as a page of its own, `blocks` below its title and `notes` below them."""
+    if number > 1:
+        builder.append("\n\n")
+    builder.start_page(number)
+    title = squeeze(" ".join(titles))
+    if notes:
+        blocks = [*blocks, "Notes: " + "\n".join(notes)]
+    # A slide without title must not come to stand under the title of the slide before.
+    builder.add_heading(title or f"Slide {number}", 1, written=bool(title))
+    builder.append("\n\n".join([title, *blocks] if title else blocks))
+
+
+def _read_slide(package: Package, slide: str, number: int, builder: TextBuilder) -> None:
     reader = _Slide()
     package.read(slide, reader)
     for diagram in package.related(slide, "diagramData"):
@@ -32,13 +42,7 @@ def _write_slide(package: Package, slide: str, number: int, builder: TextBuilder
     notes = _Slide()
     for part in package.related(slide, "notesSlide")[:1]:
         package.read(part, notes)
-    blocks = list(reader.blocks)
-    if notes.blocks:
-        blocks.append("Notes: " + "\n".join(notes.blocks))
-    title = squeeze(" ".join(reader.titles))
-    # A slide without title must not come to stand under the title of the slide before.
-    builder.add_heading(title or f"Slide {number}", 1, written=bool(title))
-    builder.append("\n\n".join([title, *blocks] if title else blocks))
+    write_slide(builder, number, reader.titles, reader.blocks, notes.blocks)
 
 
 class _SlideOrder(PartReader):

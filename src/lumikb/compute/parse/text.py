@@ -1,6 +1,7 @@
 """What every parser builds its result with: one text, its pages and its headings, under the bound on its length."""
 
 import re
+from collections.abc import Iterator
 
 from lumikb.compute.parse.errors import OutputLimitError
 from lumikb.compute.parse.models import Heading, PageStart, ParsedText
@@ -13,7 +14,8 @@ TITLE_CHARS_MAX = 300
 # PostgreSQL stores no NUL, and a lone surrogate cannot be encoded as UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
-_LINE_END = re.compile(r"\r\n?")
+_OTHER_LINE_END = re.compile(r"\r\n?")
+_LINE_END = re.compile(r"\r\n?|\n")
 
 
 def clean(text: str) -> str:
@@ -28,7 +30,15 @@ def storable(text: str) -> str:
 
 def unify_line_ends(text: str) -> str:
     """`text` with `\\n` for `\\r\\n` and `\\r`, for formats whose text is not the source's."""
-    return _LINE_END.sub("\n", text)
+    return _OTHER_LINE_END.sub("\n", text)
+
+
+def lines(text: str, offset: int = 0) -> Iterator[tuple[int, str]]:
+    """(offset, line without its end) of each line from `offset` on, whatever its end."""
+    for end in _LINE_END.finditer(text, offset):
+        yield offset, text[offset : end.start()]
+        offset = end.end()
+    yield offset, text[offset:]
 
 
 def squeeze(text: str) -> str:
@@ -92,6 +102,16 @@ class TextBuilder:
         """Page `number` starts at `at`, or at the end of what is there."""
         self._pages.append(PageStart(self.length if at is None else at, number))
 
+    def append_document(self, parsed: ParsedText, level: int) -> None:
+        """Append another document's text with its own pages; its headings come to stand `level` ranks lower."""
+        start = self.append(parsed.text)
+        for heading in parsed.headings:
+            rank = min(heading.level + level, HEADING_LEVEL_MAX)
+            self._headings.append(Heading(start + heading.start, start + heading.end, rank, heading.title))
+        if parsed.pages:
+            self._pages += [PageStart(start + page.start, page.number) for page in parsed.pages]
+            self._pages.append(PageStart(self.length, 0))
+
     def build(
         self,
         *,
@@ -108,6 +128,8 @@ class TextBuilder:
             return ParsedText(
                 text="", page_count=page_count, title=title, metadata=known, warnings=[*(warnings or []), NO_TEXT]
             )
+        if self._pages and self._pages[0].start:
+            self._pages.insert(0, PageStart(0, 0))
         return ParsedText(
             text=text,
             pages=self._pages,

@@ -1,4 +1,5 @@
 import pytest
+from support.books import make_epub, make_mail, make_odf, make_tar
 from support.documents import PNG, make_docx, make_html, make_ole, make_pdf, make_pptx, make_xlsx, make_zip
 
 from lumikb.compute.parse.errors import (
@@ -20,6 +21,18 @@ SAMPLES = {
     Format.MARKDOWN: b"# Title\n",
     Format.TEXT: b"text\n",
     Format.CSV: b"a,b\n1,2\n",
+    Format.RTF: rb"{\rtf1 text}",
+    Format.ODT: make_odf("text", "<text:p>text</text:p>"),
+    Format.ODS: make_odf("spreadsheet", ""),
+    Format.ODP: make_odf("presentation", ""),
+    Format.EPUB: make_epub({"a.xhtml": "<p>text</p>"}),
+    Format.MAIL: make_mail("text"),
+    Format.JSON: b'{"a": 1}',
+    Format.JSON_LINES: b'{"a": 1}\n{"a": 2}\n',
+    Format.SOURCE: b"def run():\n    pass\n",
+    Format.ZIP: make_zip({"word/readme.txt": b"hello"}),
+    Format.TAR: make_tar({"readme.txt": b"hello"}),
+    Format.GZIP: make_tar({"readme.txt": b"hello"}, mode="w:gz"),
 }
 
 
@@ -48,6 +61,19 @@ def test_each_format_is_found_on_the_whole_file_and_on_its_head(kind: Format):
         (bytes(range(256)) * 4, "a.txt"),
         (b"\xff\xfe" + bytes(range(1, 255)) * 4, "a.txt"),
         (make_ole("WordDocument"), "a.docx"),
+        (SAMPLES[Format.DOCX], "a.zip"),
+        (SAMPLES[Format.ODT], "a.docx"),
+        (SAMPLES[Format.ODT], "a.ods"),
+        (SAMPLES[Format.EPUB], "a.zip"),
+        (SAMPLES[Format.ZIP], "a.epub"),
+        (SAMPLES[Format.RTF], "a.txt"),
+        (SAMPLES[Format.TAR], "a.zip"),
+        (SAMPLES[Format.GZIP], "a.txt"),
+        (b"just text", "a.eml"),
+        (b"just text", "a.rtf"),
+        (b"Note: one field is no message\n\ntext", "a.eml"),
+        (PNG, "a.py"),
+        (PNG, "a.json"),
     ],
 )
 def test_content_that_is_not_what_the_name_says_is_a_mismatch(data: bytes, name: str):
@@ -61,8 +87,6 @@ def test_content_that_is_not_what_the_name_says_is_a_mismatch(data: bytes, name:
         (make_ole("WordDocument"), "a.doc"),
         (PNG, "a.png"),
         (PNG, "noextension"),
-        (make_zip({"readme.txt": b"hello"}), "a.zip"),
-        (make_zip({"readme.txt": b"hello"}), "noextension"),
         (make_ole("WordDocument"), "noextension"),
         (b"text", "a.exe"),
     ],
@@ -89,6 +113,22 @@ def test_a_name_without_extension_leaves_it_to_the_content():
     assert detect_format(SAMPLES[Format.DOCX], "report") is Format.DOCX
     assert detect_format(SAMPLES[Format.HTML], "report") is Format.HTML
     assert detect_format(b"some words", "README") is Format.TEXT
+    for kind in (Format.RTF, Format.ODP, Format.EPUB, Format.MAIL, Format.TAR):
+        assert detect_format(SAMPLES[kind], "report") is kind
+    assert detect_format(make_zip({"readme.txt": b"hello"}), "papers") is Format.ZIP
+
+
+def test_an_archive_of_documents_is_told_from_a_document():
+    stored = make_zip({"a.docx": SAMPLES[Format.DOCX], "word/a.txt": b"text"}, compression=0)
+    assert detect_format(stored, "a.zip") is Format.ZIP
+    assert detect_format(stored, "papers") is Format.ZIP
+    assert detect_format(make_zip({"META-INF/container.xml": b"<container/>", "a.opf": b""}), "a.epub") is Format.EPUB
+    assert detect_format(make_zip({"content.xml": b"<a/>", "META-INF/manifest.xml": b"<a/>"}), "a.odt") is Format.ODT
+
+
+def test_a_message_is_a_text_under_the_name_of_one():
+    assert detect_format(SAMPLES[Format.MAIL], "a.txt") is Format.TEXT
+    assert detect_format(b"From ann Mon\nReceived: x\n by y\nDate: now\n\nHi", "a.eml") is Format.MAIL
 
 
 def test_utf16_is_text_with_and_without_byte_order_mark():

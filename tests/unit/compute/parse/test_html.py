@@ -97,3 +97,9 @@ def test_fifty_thousand_nested_regions_take_seconds():
 @pytest.mark.timeout(30)
 def test_a_long_gap_in_preformatted_text_takes_no_long_time():
     parse(f"<pre>a{' ' * 100_000}b</pre>".encode(), "a.html")
+
+
+def test_a_page_says_its_language_and_dates():
+    head = '<meta property="article:published_time" content="2024-01-02"><meta name="DC.creator" content="Ann">'
+    page = f'<html lang="de"><head>{head}</head><body>Text</body></html>'
+    assert parse(page.encode(), "a.html").metadata == {"language": "de", "created": "2024-01-02", "author": "Ann"}

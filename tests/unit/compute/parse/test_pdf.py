@@ -1,5 +1,9 @@
+import io
+
+import pypdf
 import pytest
 from fpdf import FPDF
+from pypdf.generic import NameObject, TextStringObject
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
@@ -109,3 +113,12 @@ def test_dates_become_iso_8601_as_precise_as_they_are():
     assert _iso_date("D:20240131081500Z") == "2024-01-31T08:15:00Z"
     assert _iso_date("D:202401") == "2024-01"
     assert _iso_date("yesterday") == ""
+
+
+def test_a_pdf_says_its_language():
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(make_pdf(["Text"])))
+    writer.root_object[NameObject("/Lang")] = TextStringObject("de-CH")
+    out = io.BytesIO()
+    writer.write(out)
+    assert parse(out.getvalue(), "a.pdf").metadata["language"] == "de-CH"
+    assert "language" not in parse(make_pdf(["Text"]), "a.pdf").metadata

@@ -1,0 +1,7 @@
+import ctypes
+
+from pypdfium2 import PdfDocument
+
+def FPDFCatalog_GetLanguage(  # noqa: N802
+    document: PdfDocument, language: ctypes.Array[ctypes.c_ushort] | None, buflen: int
+) -> int: ...
