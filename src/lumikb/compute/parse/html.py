@@ -88,6 +88,7 @@ _METADATA = {
     "dcterms.modified": "modified",
     "dc.language": "language",
 }
+_INVISIBLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _CELL_MARK = "\x00"
 # What an anchor to a heading shows in it: GitHub, MkDocs, Sphinx, VuePress.
 _PERMALINKS = {"", "#", "¶", "§", "🔗"}
@@ -227,7 +228,7 @@ class _Reader(HTMLParser):
             self.unclosed += [] if tag in self.unclosed else [tag]
         elif self._silent_depth:
             self._silent_depth += tag == self._silent_tag
-        elif tag in _NO_TEXT:
+        elif tag in _NO_TEXT or (_is_hidden(dict(attrs)) and not self._never_ends()):
             self._silent_tag, self._silent_depth = tag, 1
         elif tag == "title":
             self._in_title = not self.title
@@ -323,3 +324,9 @@ def _tidy(text: str) -> str:
     lines = (" ".join(line.split()) for line in text.split("\n"))
     joined = "\n".join(line for line in lines if line)
     return " | ".join(cell.strip() for cell in joined.split(_CELL_MARK)).rstrip()
+
+
+def _is_hidden(attributes: dict[str, str | None]) -> bool:
+    """Whether a browser does not show the element."""
+    hidden = "hidden" in attributes and attributes["hidden"] != "until-found"
+    return hidden or _INVISIBLE.search(attributes.get("style") or "") is not None

@@ -135,7 +135,7 @@ class _Values:
 
 
 class _Sheet(PartReader):
-    skipped = frozenset({"rPh", "f", "extLst"})
+    skipped = frozenset({"rPh", "extLst"})
 
     def __init__(self, table: TableWriter, values: _Values) -> None:
         self._table = table
@@ -145,7 +145,8 @@ class _Sheet(PartReader):
         self._type = ""
         self._style = ""
         self._parts: list[str] = []
-        self._in_value = False
+        self._formula: list[str] = []
+        self._in: list[str] | None = None
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "row":
@@ -154,20 +155,25 @@ class _Sheet(PartReader):
             self._column = column_of(attribute(attributes, "r"), self._column + 1)
             self._type, self._style = attribute(attributes, "t"), attribute(attributes, "s")
             self._parts.clear()
+            self._formula.clear()
         elif name in {"v", "t"}:
-            self._in_value = True
+            self._in = self._parts
+        elif name == "f":
+            self._in = self._formula
 
     def end(self, name: str) -> None:
-        if name in {"v", "t"}:
-            self._in_value = False
+        if name in {"v", "t", "f"}:
+            self._in = None
         elif name == "c" and self._parts:
             self._row.append((self._column, self._values.show("".join(self._parts), self._type, self._style)))
+        elif name == "c" and self._formula:  # nobody has computed it
+            self._row.append((self._column, f"={''.join(self._formula)}"))
         elif name == "row":
             self._table.write(self._row)
 
     def text(self, data: str) -> None:
-        if self._in_value:
-            self._parts.append(data)
+        if self._in is not None:
+            self._in.append(data)
 
 
 def column_of(reference: str, default: int) -> int:

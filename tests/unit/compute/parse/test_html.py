@@ -103,3 +103,18 @@ def test_a_page_says_its_language_and_dates():
     head = '<meta property="article:published_time" content="2024-01-02"><meta name="DC.creator" content="Ann">'
     page = f'<html lang="de"><head>{head}</head><body>Text</body></html>'
     assert parse(page.encode(), "a.html").metadata == {"language": "de", "created": "2024-01-02", "author": "Ann"}
+
+
+@pytest.mark.parametrize(
+    "mark", ["hidden", 'hidden="hidden"', 'style="color: red; display:none"', "style='VISIBILITY: hidden'"]
+)
+def test_what_a_browser_does_not_show_is_not_read(mark: str):
+    body = f"<p>Before.</p><div {mark}><p>Secret.</p><div>More.</div></div><p>After.</p>"
+    assert parse(make_html(body), "a.html").text == "Before.\n\nAfter."
+
+
+def test_a_hidden_element_that_never_ends_hides_nothing():
+    assert parse(make_html("<p>Before.</p><div hidden><p>Secret."), "a.html").text == "Before.\n\nSecret."
+    assert (
+        parse(make_html('<p>Before.</p><div hidden="until-found">Found.</div>'), "a.html").text == "Before.\n\nFound."
+    )

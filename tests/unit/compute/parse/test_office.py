@@ -166,6 +166,11 @@ def test_xlsx_rows_name_their_columns_and_show_values_as_the_sheet_does():
     assert [heading.title for heading in parsed.headings] == ["Costs", "Other"]
 
 
+def test_an_xlsx_formula_that_nobody_computed_is_shown_as_it_stands():
+    parsed = parse(make_xlsx({"Sums": [["Item", "Sum"], ["Pens", "=B7*2"]]}), "a.xlsx")
+    assert "Item: Pens; Sum: =B7*2" in parsed.text
+
+
 def test_xlsx_columns_follow_the_references():
     assert [column_of(reference, 7) for reference in ("A1", "Z9", "AA1", "XFD1", "ZZZ1", "", "1")] == [
         0,
