@@ -1,4 +1,4 @@
-"""PDF by pdfium: the text of each page, and the outline (bookmarks) as headings."""
+"""PDF by pdfium: the text of each page with its boxes, and the outline (bookmarks) as headings."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,12 @@ from itertools import accumulate, islice
 
 import pypdfium2
 
+from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.text import TextBuilder, clean, squeeze
+from lumikb.compute.parse.pdf_page import PageText, page_text
+from lumikb.compute.parse.pdfium import read_characters
+from lumikb.compute.parse.text import TextBuilder, squeeze
 
 PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
 PAGE_SEPARATOR = "\n\n"
@@ -18,11 +21,6 @@ OUTLINE_ENTRIES_MAX = 50_000
 # fpdfview.h: FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY.
 _ENCRYPTED_CODES = {4, 5}
 
-# pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
-# Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
-_SPLIT_WORD = re.compile("[\ufffe\x02]\\s*(?=[^\\W\\d_A-Z])")
-_LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*")
-_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
 _NUMBERING = r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?"
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 
@@ -63,13 +61,15 @@ def _shows_something(document: pypdfium2.PdfDocument) -> bool:
 
 def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
     builder = TextBuilder(text_chars_max)
+    boxes = BoxWriter()
     pages: list[str] = []
     for index in range(len(document)):
         if index:
             builder.append(PAGE_SEPARATOR)
-        pages.append(_page_text(document, index))
+        page = _read_page(document, index, text_chars_max)
+        pages.append(page.text)
         builder.start_page(index + 1)
-        builder.append(pages[-1])
+        boxes.add(builder.append(page.text), page.boxes)
     blank = sum(not page for page in pages)
     if blank == len(pages) and _shows_something(document):
         raise NoTextError(
@@ -89,6 +89,7 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
             "modified": _iso_date(_about(document, "ModDate")),
         },
         warnings=[PAGES_WITHOUT_TEXT] if 0 < blank < len(pages) else [],
+        boxes=boxes.build(),
     )
 
 
@@ -155,25 +156,14 @@ def _check_end(data: bytes) -> None:
         raise CorruptedError("This PDF ends too early, as after an interrupted download. Get it again and upload that.")
 
 
-def _page_text(document: pypdfium2.PdfDocument, index: int) -> str:
-    """The text of one page, stripped. The only place that takes text from pdfium: one call for the whole page."""
+def _read_page(document: pypdfium2.PdfDocument, index: int, text_chars_max: int) -> PageText:
     try:
         page = document[index]
         try:
-            text_page = page.get_textpage()
-            try:
-                text = text_page.get_text_range()
-            finally:
-                text_page.close()
+            return page_text(read_characters(page, text_chars_max))
         finally:
             page.close()
     except pypdfium2.PdfiumError as exc:
         raise CorruptedError(
             f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
         ) from exc
-    text = _joined_lines(clean(text.replace("\r\n", "\n").replace("\r", "\n")))
-    return _TRAILING_SPACES.sub("\n", text).strip()
-
-
-def _joined_lines(text: str) -> str:
-    return _LINE_END_HYPHEN.sub("-", _SPLIT_WORD.sub("", text))

@@ -14,6 +14,8 @@ LENGTH = struct.Struct(">I")
 REQUEST_BYTES_MAX = 65_536
 MAP_BYTES_MAX = 64 << 20
 """Room in a reply for pages, headings and metadata beside the text: a million headings."""
+BOX_BYTES_MAX = 4
+"""Room in a reply for the boxes of a character; on average they take about 2.3 bytes."""
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -76,8 +78,8 @@ def write_message(fd: int, message: msgspec.Struct, bytes_max: int) -> bool:
 
 
 def reply_bytes_max(text_chars_max: int) -> int:
-    """The longest reply: at most four bytes a character in UTF-8, and the map; the length has 32 bits."""
-    return min(4 * text_chars_max + MAP_BYTES_MAX, (1 << 32) - 1)
+    """The longest reply: at most four bytes a character in UTF-8, its box, and the map; the length has 32 bits."""
+    return min((4 + BOX_BYTES_MAX) * text_chars_max + MAP_BYTES_MAX, (1 << 32) - 1)
 
 
 def to_failure(error: ParseError) -> ParseFailure:

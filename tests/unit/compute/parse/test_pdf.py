@@ -1,10 +1,13 @@
+import numpy as np
 import pytest
 from fpdf import FPDF
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
 from lumikb.compute.parse.parse import parse
-from lumikb.compute.parse.pdf import _iso_date, _joined_lines
+from lumikb.compute.parse.pdf import _iso_date
+from lumikb.compute.parse.pdf_page import page_text
+from lumikb.compute.parse.pdfium import Characters, PageFrame
 
 PAGES = [
     "Handbook\nThis page introduces the Safety Rules.",
@@ -101,7 +104,16 @@ def test_text_over_the_bound_is_refused():
 
 
 def test_words_split_at_a_line_end_are_joined_and_real_hyphens_stay():
-    assert _joined_lines("a direc\ufffetory and UTF\ufffe8, a hy\x02phen") == "a directory and UTF-8, a hyphen"
+    assert tidied("a direc\ufffetory and UTF\ufffe8, a hy\x02phen") == "a directory and UTF-8, a hyphen"
+
+
+def test_spaces_at_line_ends_nuls_and_lone_surrogates_are_left_out():
+    assert tidied(" \r\n one \t \r\n\r\ntwo\x00 \ud800three \r\n") == "one\n\ntwo three"
+
+
+def tidied(text: str) -> str:
+    codes = np.array([ord(char) for char in text], np.uint32)
+    return page_text(Characters(codes, np.zeros((len(text), 4), np.float32), PageFrame(0, 0, 100, 100, 0))).text
 
 
 def test_dates_become_iso_8601_as_precise_as_they_are():

@@ -1,0 +1,58 @@
+"""One PDF page: its text, stripped, and the boxes of its characters."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumikb.compute.parse.boxes import PageBoxes
+from lumikb.compute.parse.pdfium import Characters
+
+# pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
+# Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
+_LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*(?P<lower>[^\\W\\d_A-Z])?")
+_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
+
+
+@dataclass(frozen=True)
+class PageText:
+    """The text of a page and the boxes of its characters."""
+
+    text: str
+    boxes: PageBoxes
+
+
+def page_text(characters: Characters) -> PageText:
+    """The page's text without the hyphens of split words, spaces at line ends, and white space around it."""
+    codes = characters.codes.copy()
+    line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
+    lines = np.cumsum(line_ends, dtype=np.int32) - line_ends
+    kept = np.flatnonzero(_storable(codes))
+    codes = codes[kept]
+    chosen = _tidy(codes)
+    kept, codes = kept[chosen], codes[chosen]
+    width, height = characters.frame.size
+    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    return PageText(text, PageBoxes(width, height, characters.boxes[kept], lines[kept]))
+
+
+def _storable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """All but NULs, lone surrogates, and the first half of pdfium's line ends."""
+    return (codes != 0) & (codes >> 11 != 0xD800 >> 11) & (codes != ord("\r"))
+
+
+def _tidy(codes: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Which characters stay; turns the hyphens that do into "-"."""
+    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    kept = np.ones(len(codes), np.bool_)
+    for match in _LINE_END_HYPHEN.finditer(text):
+        hyphen, end = match.start(), match.end() if match["lower"] is None else match.start("lower")
+        codes[hyphen] = ord("-")
+        kept[hyphen + (match["lower"] is None) : end] = False
+    for match in _TRAILING_SPACES.finditer(text):
+        kept[match.start() : match.end() - 1] = False
+    start = len(text) - len(text.lstrip())
+    kept[:start] = False
+    kept[len(text.rstrip()) :] = False
+    return np.flatnonzero(kept)
