@@ -12,15 +12,19 @@ from lumikb.compute.parse.plain import parse_plain
 TEXT_CHARS_MAX = 50_000_000
 
 
-def parse(data: bytes, filename: str, *, text_chars_max: int = TEXT_CHARS_MAX) -> ParsedText:
+def parse(
+    data: bytes, filename: str, *, text_chars_max: int = TEXT_CHARS_MAX, password: str | None = None
+) -> ParsedText:
     """The text of a document with its pages and headings. Every reason why there is none is a `ParseError`.
+
+    `password` opens an encrypted PDF.
 
     Time and memory are bounded by the process this runs in (`lumikb.store.workers`), as no library bounds them.
     """
     kind = detect_format(data, filename)
     match kind:
         case Format.PDF:
-            return parse_pdf(data, text_chars_max)
+            return parse_pdf(data, text_chars_max, password)
         case Format.DOCX | Format.PPTX | Format.XLSX:
             return parse_office(data, kind, text_chars_max)
         case Format.HTML:

@@ -28,7 +28,7 @@ _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d
 _TAIL_BYTES = 4096
 
 
-def parse_pdf(data: bytes, text_chars_max: int) -> ParsedText:
+def parse_pdf(data: bytes, text_chars_max: int, password: str | None = None) -> ParsedText:
     """Pages joined by a blank line, so that every page has its own offset; see `_add_outline` for headings.
 
     Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when no page has text. Some pages without text give the
@@ -36,9 +36,11 @@ def parse_pdf(data: bytes, text_chars_max: int) -> ParsedText:
     """
     _check_end(data)
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(data, password=password)
     except pypdfium2.PdfiumError as exc:
         if exc.err_code in _ENCRYPTED_CODES:
+            if password is not None:
+                raise EncryptedError("This password does not open the file. Try another one.") from exc
             raise EncryptedError("This file needs a password. Remove the password and upload it again.") from exc
         raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
     try:

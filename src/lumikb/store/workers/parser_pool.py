@@ -33,8 +33,17 @@ class ParserPool:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    def parse(self, path: Path, filename: str, *, cancelled: Callable[[], bool] | None = None) -> ParsedText:
+    def parse(
+        self,
+        path: Path,
+        filename: str,
+        *,
+        password: str | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> ParsedText:
         """Parse the file at `path`, which was uploaded as `filename`, in a process of the pool. Blocks.
+
+        `password` opens an encrypted PDF.
 
         Raises any `ParseError` of the parsers, `TimeLimitError`, `MemoryLimitError` and `ParserDiedError` when the
         document ended its process, `ParseCancelledError` soon after `cancelled()` turns true or the pool is closed, and
@@ -45,7 +54,7 @@ class ParserPool:
             if self._closed.is_set() or (cancelled is not None and cancelled()):
                 raise ParseCancelledError("Reading the file was cancelled.")
 
-        request = ParseRequest(os.fsencode(path.absolute()), filename.encode("utf-8", "replace").decode())
+        request = ParseRequest(os.fsencode(path.absolute()), filename.encode("utf-8", "replace").decode(), password)
         with self._slot(check):
             reply = self._exchange(request, check)
         if isinstance(reply, ParseSuccess):

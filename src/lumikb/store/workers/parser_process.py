@@ -55,7 +55,8 @@ def main() -> None:
 def _answer(request: ParseRequest, text_chars_max: int) -> ParseSuccess | ParseFailure:
     try:
         data = Path(os.fsdecode(request.path)).read_bytes()
-        return ParseSuccess(parse(data, request.filename, text_chars_max=text_chars_max))
+        parsed = parse(data, request.filename, text_chars_max=text_chars_max, password=request.password)
+        return ParseSuccess(parsed)
     except ParseError as exc:
         return to_failure(exc)
     except MemoryError:

@@ -33,6 +33,7 @@ class ParseRequest(msgspec.Struct, frozen=True):
 
     path: bytes
     filename: str
+    password: str | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -77,9 +77,15 @@ def test_blank_pages_are_a_text_without_characters_and_a_warning():
     assert (parsed.text, parsed.page_count, parsed.warnings) == ("", 2, ["NO_TEXT"])
 
 
-def test_a_pdf_behind_a_password_is_encrypted():
+@pytest.mark.parametrize("password", [None, "", "wrong", "s\x00"])
+def test_a_pdf_behind_a_password_is_encrypted(password: str | None):
     with pytest.raises(EncryptedError):
-        parse(make_pdf(["secret"], encrypted=True), "a.pdf")
+        parse(make_pdf(["hidden"], encrypted=True), "a.pdf", password=password)
+
+
+def test_the_password_opens_a_pdf_and_does_no_harm_where_none_is_needed():
+    assert parse(make_pdf(["hidden"], encrypted=True), "a.pdf", password="secret").text == "hidden"
+    assert parse(make_pdf(["open"]), "a.pdf", password="secret").text == "open"
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])

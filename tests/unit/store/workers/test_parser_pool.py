@@ -110,6 +110,7 @@ def test_parse_errors_come_back_as_they_were(pools: Pools, files: Files):
     pool = pools(text_chars_max=10)
     with pytest.raises(EncryptedError, match="Remove the password"):
         pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf")
+    assert pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf", password="secret").text == "x"
     before = children()
     with pytest.raises(OutputLimitError) as caught:
         pool.parse(files("b", b"a longer text"), "b.txt")
