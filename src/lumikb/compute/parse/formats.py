@@ -26,6 +26,12 @@ class Format(Enum):
     MARKDOWN = ("text/markdown", (".md", ".markdown"))
     TEXT = ("text/plain", (".txt", ".text", ".log"))
     CSV = ("text/csv", (".csv", ".tsv"))
+    PNG = ("image/png", (".png",))
+    JPEG = ("image/jpeg", (".jpg", ".jpeg"))
+    GIF = ("image/gif", (".gif",))
+    TIFF = ("image/tiff", (".tif", ".tiff"))
+    WEBP = ("image/webp", (".webp",))
+    BMP = ("image/bmp", (".bmp",))
 
     def __init__(self, mime_type: str, extensions: tuple[str, ...]) -> None:
         self.mime_type = mime_type
@@ -39,12 +45,7 @@ _OFFICE_SHARED = {b"[Content_Types].xml", b"_rels", b"docProps", b"customXml"}
 
 # First bytes of what is neither a document we read nor text, and what people call it.
 _MAGIC = [
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"RIFF", "an image, sound or video"),
+    (b"RIFF", "sound or video"),
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -56,6 +57,11 @@ _MAGIC = [
     (b"SQLite format 3\x00", "a database"),
     (b"%!PS", "a PostScript file"),
 ]
+_IMAGES = re.compile(
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8[79]a)|(?P<TIFF>II\*\x00|MM\x00\*)"
+    rb"|(?P<WEBP>RIFF....WEBP)|(?P<BMP>BM....\x00\x00\x00\x00....[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00)",
+    re.DOTALL,
+)
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLE_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -72,7 +78,7 @@ _TEXT_SAMPLE_BYTES = 65_536
 _CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\x0b\x0c\r\x1b\x08\x00") + b"\x7f"
 _CONTROL_SHARE_MAX = 0.01
 
-_READABLE = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, text or CSV"
+_READABLE = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, text, CSV or an image"
 
 
 def detect_format(head: bytes, filename: str) -> Format:
@@ -96,6 +102,10 @@ def detect_format(head: bytes, filename: str) -> Format:
         return _detect_office(head, named)
     if head.lstrip()[:5] == b"%PDF-" or (named is Format.PDF and b"%PDF-" in head[:_PDF_HEADER_BYTES]):
         return _agreed(Format.PDF, named, "a PDF")
+    image = _IMAGES.match(head)
+    if image is not None:
+        kind = Format[str(image.lastgroup)]
+        return _agreed(kind, named, f"a {kind.name} image")
     looks = next((looks for start, looks in _MAGIC if head.startswith(start)), None)
     if looks is None and not is_text(head):
         looks = "binary data"

@@ -9,7 +9,9 @@ import pypdfium2
 from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Recogniser
 from lumikb.compute.parse.pdf_page import PageText, page_text
+from lumikb.compute.parse.pdf_scan import is_scan, letter_count, render_page
 from lumikb.compute.parse.pdfium import read_characters
 from lumikb.compute.parse.text import TextBuilder, squeeze
 
@@ -28,11 +30,12 @@ _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d
 _TAIL_BYTES = 4096
 
 
-def parse_pdf(data: bytes, text_chars_max: int, password: str | None = None) -> ParsedText:
+def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str | None = None) -> ParsedText:
     """Pages joined by a blank line, so that every page has its own offset; see `_add_outline` for headings.
 
-    Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when no page has text. Some pages without text give the
-    warning `PAGES_WITHOUT_TEXT`.
+    Pages that are pictures of text are read by OCR (warning `TEXT_RECOGNISED`). Some pages without text give
+    the warning `PAGES_WITHOUT_TEXT`. Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when all text is on
+    pictures and there is no OCR.
     """
     _check_end(data)
     try:
@@ -44,42 +47,67 @@ def parse_pdf(data: bytes, text_chars_max: int, password: str | None = None) -> 
             raise EncryptedError("This file needs a password. Remove the password and upload it again.") from exc
         raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
     try:
-        return _read(document, text_chars_max)
+        with Recogniser(ocr) as recogniser:
+            return _read(document, text_chars_max, recogniser)
     finally:
         document.close()
 
 
-def _shows_something(document: pypdfium2.PdfDocument) -> bool:
-    """Whether any page draws an image or a path: a PDF that draws nothing is blank, not a scan."""
-    for index in range(len(document)):
-        page = document[index]
+class _PageReader:
+    """Reads one page after the other: its own text, or for a page that is a picture what OCR reads on it."""
+
+    def __init__(self, document: pypdfium2.PdfDocument, recogniser: Recogniser, text_chars_max: int) -> None:
+        self._document = document
+        self._recogniser = recogniser
+        self._text_chars_max = text_chars_max
+        self.recognised = False
+        self.unavailable: NoTextError | None = None
+
+    def read(self, index: int) -> PageText:
+        """The page at `index`. Raises `CorruptedError`; absent OCR is noted in `unavailable`."""
         try:
-            if next(iter(page.get_objects()), None) is not None:
-                return True
-        finally:
-            page.close()
-    return False
+            page = self._document[index]
+            try:
+                own = page_text(read_characters(page, self._text_chars_max))
+                return self._recognise(page, own) if is_scan(page, own.text) else own
+            finally:
+                page.close()
+        except pypdfium2.PdfiumError as exc:
+            raise CorruptedError(
+                f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
+            ) from exc
+
+    def _recognise(self, page: pypdfium2.PdfPage, own: PageText) -> PageText:
+        if self.unavailable is not None:
+            return own
+        try:
+            read = self._recogniser.read(render_page(page))
+        except NoTextError as exc:
+            self.unavailable = exc
+            return own
+        if letter_count(read.text) <= letter_count(own.text):
+            return own
+        self.recognised = True
+        return read
 
 
-def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
+def _read(document: pypdfium2.PdfDocument, text_chars_max: int, recogniser: Recogniser) -> ParsedText:
     builder = TextBuilder(text_chars_max)
     boxes = BoxWriter()
+    reader = _PageReader(document, recogniser, text_chars_max)
     pages: list[str] = []
     for index in range(len(document)):
         if index:
             builder.append(PAGE_SEPARATOR)
-        page = _read_page(document, index, text_chars_max)
+        page = reader.read(index)
         pages.append(page.text)
         builder.start_page(index + 1)
         boxes.add(builder.append(page.text), page.boxes)
     blank = sum(not page for page in pages)
-    if blank == len(pages) and _shows_something(document):
-        raise NoTextError(
-            "This PDF has no text, only pictures of it, as a scan has. Run it through text recognition (OCR) "
-            "and upload the result.",
-            page_count=len(pages),
-        )
+    if blank == len(pages) and reader.unavailable is not None:
+        raise reader.unavailable
     _add_outline(builder, document, pages)
+    warnings = {PAGES_WITHOUT_TEXT: 0 < blank < len(pages), TEXT_RECOGNISED: reader.recognised}
     return builder.build(
         page_count=len(pages),
         title=_about(document, "Title"),
@@ -90,7 +118,7 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
             "created": _iso_date(_about(document, "CreationDate")),
             "modified": _iso_date(_about(document, "ModDate")),
         },
-        warnings=[PAGES_WITHOUT_TEXT] if 0 < blank < len(pages) else [],
+        warnings=[code for code, applies in warnings.items() if applies],
         boxes=boxes.build(),
     )
 
@@ -156,16 +184,3 @@ def _check_end(data: bytes) -> None:
     tail = data.rstrip(b"\x00\r\n\t ")[-_TAIL_BYTES:]
     if b"%%EOF" not in tail and b"startxref" not in tail:
         raise CorruptedError("This PDF ends too early, as after an interrupted download. Get it again and upload that.")
-
-
-def _read_page(document: pypdfium2.PdfDocument, index: int, text_chars_max: int) -> PageText:
-    try:
-        page = document[index]
-        try:
-            return page_text(read_characters(page, text_chars_max))
-        finally:
-            page.close()
-    except pypdfium2.PdfiumError as exc:
-        raise CorruptedError(
-            f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
-        ) from exc

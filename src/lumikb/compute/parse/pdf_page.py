@@ -1,7 +1,7 @@
 """One PDF page: its text, stripped, and the boxes of its characters."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,28 @@ class PageText:
 
 
 def page_text(characters: Characters) -> PageText:
-    """The page's text without the hyphens of split words, spaces at line ends, and white space around it."""
-    codes = characters.codes.copy()
+    """The page's text; see `tidied`."""
+    codes = characters.codes
     line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
     lines = np.cumsum(line_ends, dtype=np.int32) - line_ends
-    kept = np.flatnonzero(_storable(codes))
-    codes = codes[kept]
+    return tidied(codes, PageBoxes(*characters.frame.size, characters.boxes, lines))
+
+
+def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:
+    """The text without the hyphens of split words, spaces at line ends, and white space around it."""
+    storable = np.flatnonzero(_storable(codes))
+    codes = codes[storable]
     chosen = _tidy(codes)
-    kept, codes = kept[chosen], codes[chosen]
-    width, height = characters.frame.size
-    text = codes.astype("<u4").tobytes().decode("utf-32-le")
-    return PageText(text, PageBoxes(width, height, characters.boxes[kept], lines[kept]))
+    kept = storable[chosen]
+    return PageText(
+        codes[chosen].astype("<u4").tobytes().decode("utf-32-le"),
+        replace(
+            boxes,
+            boxes=boxes.boxes[kept],
+            lines=boxes.lines[kept],
+            confidences=None if boxes.confidences is None else boxes.confidences[kept],
+        ),
+    )
 
 
 def _storable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

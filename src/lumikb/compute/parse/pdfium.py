@@ -90,7 +90,7 @@ def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
     finally:
         text_page.close()
     boxes = frame.displayed(boxes)
-    _widen_spaces(codes, boxes)
+    widen_spaces(codes, boxes)
     return Characters(codes, boxes, frame)
 
 
@@ -110,8 +110,8 @@ def _handle(text_page: pypdfium2.PdfTextPage) -> int | None:
     return ctypes.cast(text_page.raw, ctypes.c_void_p).value
 
 
-def _widen_spaces(codes: NDArray[np.uint32], boxes: Boxes) -> None:
-    """Give each space that pdfium added between two characters the place between them."""
+def widen_spaces(codes: NDArray[np.uint32], boxes: Boxes) -> None:
+    """Give each space without a box between two characters the place between them."""
     boxed = has_box(boxes)
     at = np.flatnonzero((codes[1:-1] == ord(" ")) & ~boxed[1:-1] & boxed[:-2] & boxed[2:]) + 1
     before, after = boxes[at - 1], boxes[at + 1]

@@ -9,6 +9,7 @@ import msgspec
 from lumikb.compute.parse import errors
 from lumikb.compute.parse.errors import MemoryLimitError, ParseError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import OcrOptions
 
 LENGTH = struct.Struct(">I")
 REQUEST_BYTES_MAX = 65_536
@@ -26,6 +27,7 @@ class Arguments(msgspec.Struct, frozen=True):
     text_chars_max: int
     idle_seconds_max: float
     lifeline: int
+    ocr_data_dir: str = OcrOptions.data_dir
 
 
 class ParseRequest(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class ParseRequest(msgspec.Struct, frozen=True):
     path: bytes
     filename: str
     password: str | None = None
+    ocr_languages: str = OcrOptions.languages
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -4,6 +4,7 @@ from fpdf import FPDF
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
+from lumikb.compute.parse.ocr import OcrOptions
 from lumikb.compute.parse.parse import parse
 from lumikb.compute.parse.pdf import _iso_date
 from lumikb.compute.parse.pdf_page import page_text
@@ -68,7 +69,7 @@ def test_pages_that_only_draw_are_an_error_that_names_ocr():
     drawn.add_page()
     drawn.rect(20, 20, 80, 40)
     with pytest.raises(NoTextError) as caught:
-        parse(bytes(drawn.output()), "a.pdf")
+        parse(bytes(drawn.output()), "a.pdf", ocr=OcrOptions(data_dir="/nonexistent"))
     assert caught.value.stable_code == "OCR_UNAVAILABLE"
 
 
