@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lumikb.compute.parse.bidi import logical_order
 from lumikb.compute.parse.boxes import PageBoxes
+from lumikb.compute.parse.pdf_layout import reading_order
 from lumikb.compute.parse.pdfium import Characters
 
 # pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
 # Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
 _LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*(?P<lower>[^\\W\\d_A-Z])?")
 _TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
+
+
+_NO_BOX = np.zeros((1, 4), np.float32)
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,21 @@ class PageText:
 
 
 def page_text(characters: Characters) -> PageText:
-    """The page's text; see `tidied`."""
-    codes = characters.codes
+    """The page's text in reading order; see `tidied`."""
+    codes, boxes = characters.codes, characters.boxes
     line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
     lines = np.cumsum(line_ends, dtype=np.int32) - line_ends
-    return tidied(codes, PageBoxes(*characters.frame.size, characters.boxes, lines))
+    order = logical_order(codes, boxes, lines)
+    if order is not None:
+        codes, boxes = codes[order], boxes[order]
+    order = reading_order(codes, boxes, lines)
+    if order is not None:
+        codes, boxes, lines = (
+            np.append(codes, ord("\n"))[order],
+            np.append(boxes, _NO_BOX, axis=0)[order],
+            np.append(lines, 0)[order],
+        )
+    return tidied(codes.astype(np.uint32), PageBoxes(*characters.frame.size, boxes, lines))
 
 
 def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:

@@ -1,6 +1,7 @@
 """Pages as pdfium reads them: characters with their boxes, in the page's own coordinates as it is displayed."""
 
 import ctypes
+import unicodedata
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
         deque(map(_get_box, repeat(_handle(text_page)), range(count), addresses), maxlen=0)
     finally:
         text_page.close()
-    boxes = frame.displayed(boxes)
+    codes, boxes = _without_ligatures(codes, frame.displayed(boxes))
+    _share_boxes(boxes)
     widen_spaces(codes, boxes)
     return Characters(codes, boxes, frame)
 
@@ -104,6 +106,33 @@ def _codes(text_page: pypdfium2.PdfTextPage, count: int) -> NDArray[np.uint32]:
     codes[highs] = 0x10000 + ((codes[highs] & 0x3FF) << 10) + (codes[highs + 1] & 0x3FF)
     codes[highs + 1] = 0
     return np.where(codes > 0x10FFFF, 0, codes)
+
+
+def _without_ligatures(codes: NDArray[np.uint32], boxes: Boxes) -> tuple[NDArray[np.uint32], Boxes]:
+    """Letters for ligatures such as U+FB01 and for the shapes of Arabic letters, so that words can be found."""
+    shapes = ((codes >= 0xFB00) & (codes <= 0xFB4F)) | ((codes >= 0xFE70) & (codes <= 0xFEFC))
+    if not shapes.any():
+        return codes, boxes
+    letters = [unicodedata.normalize("NFKC", chr(code)).strip() or " " for code in codes[shapes]]
+    counts = np.ones(len(codes), np.intp)
+    counts[shapes] = [len(letter) for letter in letters]
+    places = np.repeat(shapes, counts)
+    codes, boxes = np.repeat(codes, counts), np.repeat(boxes, counts, axis=0)
+    codes[places] = [ord(char) for letter in letters for char in letter]
+    return codes, boxes
+
+
+def _share_boxes(boxes: Boxes) -> None:
+    """Part a box that characters share, as those of a ligature do, evenly between them."""
+    shared = (boxes[1:] == boxes[:-1]).all(axis=1) & has_box(boxes[1:])
+    if not shared.any():
+        return
+    firsts = np.flatnonzero(~np.append(False, shared))
+    counts = np.diff(firsts, append=len(boxes))
+    places = np.arange(len(boxes)) - np.repeat(firsts, counts)
+    width = (boxes[:, 2] - boxes[:, 0]) / np.repeat(counts, counts)
+    left = boxes[:, 0] + places * width
+    boxes[:, 0], boxes[:, 2] = left, left + width
 
 
 def _handle(text_page: pypdfium2.PdfTextPage) -> int | None:
