@@ -27,7 +27,7 @@ def is_right_to_left(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     )
 
 
-def logical_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int32]) -> NDArray[np.intp] | None:
+def logical_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int64]) -> NDArray[np.intp] | None:
     """The characters with each line in logical order; None when no line has right-to-left letters."""
     rtl = is_right_to_left(codes)
     if not rtl.any():

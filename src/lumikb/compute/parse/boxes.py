@@ -51,7 +51,7 @@ class PageBoxes:
     width: float
     height: float
     boxes: Boxes
-    lines: NDArray[np.int32]
+    lines: NDArray[np.int64]
     confidences: NDArray[np.uint8] | None = None
 
 

@@ -189,7 +189,7 @@ def _page_text(words: list[Word], width: int, height: int) -> PageText:
     codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
     places = np.concatenate(boxes)
     widen_spaces(codes, places)
-    page = PageBoxes(width, height, places, np.array(lines, np.int32), np.array(confidences, np.uint8))
+    page = PageBoxes(width, height, places, np.array(lines, np.int64), np.array(confidences, np.uint8))
     return tidied(codes, page)
 
 

@@ -11,6 +11,7 @@ from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextEr
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Recogniser
 from lumikb.compute.parse.pdf_page import PageText, page_text
+from lumikb.compute.parse.pdf_rules import find_grids
 from lumikb.compute.parse.pdf_scan import is_scan, letter_count, render_page
 from lumikb.compute.parse.pdfium import read_characters
 from lumikb.compute.parse.text import TextBuilder, squeeze
@@ -68,7 +69,8 @@ class _PageReader:
         try:
             page = self._document[index]
             try:
-                own = page_text(read_characters(page, self._text_chars_max))
+                characters = read_characters(page, self._text_chars_max)
+                own = page_text(characters, find_grids(page, characters.frame))
                 return self._recognise(page, own) if is_scan(page, own.text) else own
             finally:
                 page.close()

@@ -43,11 +43,11 @@ class Segments:
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
     boxes: Boxes
-    lines: NDArray[np.int32]
+    lines: NDArray[np.int64]
     height: float
 
 
-def reading_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int32]) -> NDArray[np.intp] | None:
+def reading_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int64]) -> NDArray[np.intp] | None:
     """The characters in reading order, -1 for a line end to add; None when they are in order as they stand."""
     rtl = _reads_leftwards(codes)
     segments = _segments(codes, boxes, lines, rtl)
@@ -65,7 +65,7 @@ def reading_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int
     return np.concatenate(pieces)
 
 
-def _segments(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int32], rtl: bool) -> Segments | None:
+def _segments(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int64], rtl: bool) -> Segments | None:
     """Lines, cut where a gap in them may be a gutter; None for a page that has nothing to put in order."""
     shown = np.flatnonzero(has_box(boxes) & (codes != ord(" ")))
     if len(shown) < 2:
@@ -84,7 +84,7 @@ def _segments(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int32],
     return Segments(shown[firsts], shown[lasts] + 1, hulls, lines[firsts], float(np.median(heights)))
 
 
-def _upright(boxes: Boxes, lines: NDArray[np.int32], rtl: bool) -> Boxes:
+def _upright(boxes: Boxes, lines: NDArray[np.int64], rtl: bool) -> Boxes:
     """`boxes` turned when most of the text runs up or down the page or lies upside down."""
     middles = boxes[:, :2] + boxes[:, 2:]
     steps = np.diff(middles, axis=0)[np.diff(lines) == 0]

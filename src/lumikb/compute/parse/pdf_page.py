@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from lumikb.compute.parse.bidi import logical_order
 from lumikb.compute.parse.boxes import PageBoxes
 from lumikb.compute.parse.pdf_layout import reading_order
+from lumikb.compute.parse.pdf_rules import Grid
+from lumikb.compute.parse.pdf_tables import Stream, with_tables
 from lumikb.compute.parse.pdfium import Characters
 
 # pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
 # Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
 _LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*(?P<lower>[^\\W\\d_A-Z])?")
 _TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
-
-
-_NO_BOX = np.zeros((1, 4), np.float32)
 
 
 @dataclass(frozen=True)
@@ -28,22 +27,22 @@ class PageText:
     boxes: PageBoxes
 
 
-def page_text(characters: Characters) -> PageText:
-    """The page's text in reading order; see `tidied`."""
+def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageText:
+    """The page's text in reading order, with the tables in `grids`; see `tidied`."""
     codes, boxes = characters.codes, characters.boxes
     line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
-    lines = np.cumsum(line_ends, dtype=np.int32) - line_ends
+    lines = np.cumsum(line_ends, dtype=np.int64) - line_ends
     order = logical_order(codes, boxes, lines)
     if order is not None:
         codes, boxes = codes[order], boxes[order]
-    order = reading_order(codes, boxes, lines)
+    stream = Stream(codes, boxes, lines, boxes.copy() if grids else boxes, lines.copy() if grids else lines)
+    if grids:
+        stream = with_tables(stream, grids)
+    order = reading_order(stream.codes, stream.layout_boxes, stream.layout_lines)
     if order is not None:
-        codes, boxes, lines = (
-            np.append(codes, ord("\n"))[order],
-            np.append(boxes, _NO_BOX, axis=0)[order],
-            np.append(lines, 0)[order],
-        )
-    return tidied(codes.astype(np.uint32), PageBoxes(*characters.frame.size, boxes, lines))
+        # The line end is the last of what is added, at -1.
+        stream = stream.with_added().taken(order)
+    return tidied(stream.codes, PageBoxes(*characters.frame.size, stream.boxes, stream.lines))
 
 
 def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:
