@@ -10,6 +10,7 @@ from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Recogniser
+from lumikb.compute.parse.pdf_headings import HeadingFinder
 from lumikb.compute.parse.pdf_page import PageText, page_text
 from lumikb.compute.parse.pdf_rules import find_grids
 from lumikb.compute.parse.pdf_scan import is_scan, letter_count, render_page
@@ -32,7 +33,9 @@ _TAIL_BYTES = 4096
 
 
 def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str | None = None) -> ParsedText:
-    """Pages joined by a blank line, so that every page has its own offset; see `_add_outline` for headings.
+    """Pages joined by a blank line, so that every page has its own offset.
+
+    Headings are the outline's, see `_add_outline`, without one what `HeadingFinder` finds.
 
     Pages that are pictures of text are read by OCR (warning `TEXT_RECOGNISED`). Some pages without text give
     the warning `PAGES_WITHOUT_TEXT`. Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when all text is on
@@ -97,6 +100,7 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int, recogniser: Reco
     builder = TextBuilder(text_chars_max)
     boxes = BoxWriter()
     reader = _PageReader(document, recogniser, text_chars_max)
+    headings = HeadingFinder() if next(_bookmarks(document), None) is None else None
     pages: list[str] = []
     for index in range(len(document)):
         if index:
@@ -104,11 +108,17 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int, recogniser: Reco
         page = reader.read(index)
         pages.append(page.text)
         builder.start_page(index + 1)
-        boxes.add(builder.append(page.text), page.boxes)
+        start = builder.append(page.text)
+        boxes.add(start, page.boxes)
+        if headings is not None:
+            headings.add(start, page, index + 1)
     blank = sum(not page for page in pages)
     if blank == len(pages) and reader.unavailable is not None:
         raise reader.unavailable
-    _add_outline(builder, document, pages)
+    if headings is None:
+        _add_outline(builder, document, pages)
+    else:
+        headings.write(builder)
     warnings = {PAGES_WITHOUT_TEXT: 0 < blank < len(pages), TEXT_RECOGNISED: reader.recognised}
     return builder.build(
         page_count=len(pages),

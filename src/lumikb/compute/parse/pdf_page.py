@@ -21,10 +21,11 @@ _TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
 
 @dataclass(frozen=True)
 class PageText:
-    """The text of a page and the boxes of its characters."""
+    """The text of a page, the boxes of its characters, and which numbers of lines are of bold ones."""
 
     text: str
     boxes: PageBoxes
+    bold_lines: frozenset[int] = frozenset()
 
 
 def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageText:
@@ -42,7 +43,9 @@ def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageTe
     if order is not None:
         # The line end is the last of what is added, at -1.
         stream = stream.with_added().taken(order)
-    return tidied(stream.codes, PageBoxes(*characters.frame.size, stream.boxes, stream.lines))
+    page = tidied(stream.codes, PageBoxes(*characters.frame.size, stream.boxes, stream.lines))
+    bold = lines[np.isin(np.arange(len(lines)), characters.bold)] if len(characters.bold) else lines[:0]
+    return replace(page, bold_lines=frozenset(bold.tolist()))
 
 
 def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:

@@ -4,7 +4,7 @@ import ctypes
 import unicodedata
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
@@ -17,6 +17,9 @@ from lumikb.compute.parse.boxes import Boxes, has_box
 from lumikb.compute.parse.text import check_length
 
 _BOX_BYTES = 16
+_BOLD_WEIGHT_MIN = 600
+_BOLD_NAMES = (b"bold", b"black", b"heavy", b"cmbx")
+_FONT_NAME_BYTES_MAX = 128
 # No page is larger (ISO 32000-1, annex C.2, with UserUnit left out), and float32 still tells characters apart there.
 _COORDINATE_MAX = 1e6
 
@@ -66,11 +69,15 @@ class PageFrame:
 
 @dataclass(frozen=True)
 class Characters:
-    """The code points of a page in pdfium's order, each with its box (none for most that pdfium added)."""
+    """The code points of a page in pdfium's order, each with its box (none for most that pdfium added).
+
+    `bold` are the first characters of the lines whose first letter is bold.
+    """
 
     codes: NDArray[np.uint32]
     boxes: Boxes
     frame: PageFrame
+    bold: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
 
 def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
@@ -88,12 +95,16 @@ def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
         address = boxes.ctypes.data
         addresses = range(address, address + count * _BOX_BYTES, _BOX_BYTES)
         deque(map(_get_box, repeat(_handle(text_page)), range(count), addresses), maxlen=0)
+        line_firsts = np.flatnonzero((codes[1:] > ord(" ")) & (codes[:-1] == ord("\n"))) + 1
+        if count and codes[0] > ord(" "):
+            line_firsts = np.append(0, line_firsts)
+        bold = np.array([at for at in line_firsts.tolist() if _is_bold(text_page, at)], np.intp)
     finally:
         text_page.close()
-    codes, boxes = _without_ligatures(codes, frame.displayed(boxes))
+    codes, boxes, bold = _without_ligatures(codes, frame.displayed(boxes), bold)
     _share_boxes(boxes)
     widen_spaces(codes, boxes)
-    return Characters(codes, boxes, frame)
+    return Characters(codes, boxes, frame, bold)
 
 
 def _codes(text_page: pypdfium2.PdfTextPage, count: int) -> NDArray[np.uint32]:
@@ -108,18 +119,31 @@ def _codes(text_page: pypdfium2.PdfTextPage, count: int) -> NDArray[np.uint32]:
     return np.where(codes > 0x10FFFF, 0, codes)
 
 
-def _without_ligatures(codes: NDArray[np.uint32], boxes: Boxes) -> tuple[NDArray[np.uint32], Boxes]:
-    """Letters for ligatures such as U+FB01 and for the shapes of Arabic letters, so that words can be found."""
+def _is_bold(text_page: pypdfium2.PdfTextPage, index: int) -> bool:
+    if raw.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT_MIN:
+        return True
+    name = ctypes.create_string_buffer(_FONT_NAME_BYTES_MAX)
+    raw.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES_MAX, None)
+    return any(word in name.value.lower() for word in _BOLD_NAMES)
+
+
+def _without_ligatures(
+    codes: NDArray[np.uint32], boxes: Boxes, marks: NDArray[np.intp]
+) -> tuple[NDArray[np.uint32], Boxes, NDArray[np.intp]]:
+    """Letters for ligatures such as U+FB01 and for the shapes of Arabic letters, so that words can be found.
+
+    `marks` are indexes of characters and move with them.
+    """
     shapes = ((codes >= 0xFB00) & (codes <= 0xFB4F)) | ((codes >= 0xFE70) & (codes <= 0xFEFC))
     if not shapes.any():
-        return codes, boxes
+        return codes, boxes, marks
     letters = [unicodedata.normalize("NFKC", chr(code)).strip() or " " for code in codes[shapes]]
     counts = np.ones(len(codes), np.intp)
     counts[shapes] = [len(letter) for letter in letters]
     places = np.repeat(shapes, counts)
     codes, boxes = np.repeat(codes, counts), np.repeat(boxes, counts, axis=0)
     codes[places] = [ord(char) for letter in letters for char in letter]
-    return codes, boxes
+    return codes, boxes, (np.cumsum(counts) - counts)[marks]
 
 
 def _share_boxes(boxes: Boxes) -> None:

@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from importlib.util import find_spec
 from typing import Any
 
 import pypdfium2
@@ -17,7 +18,9 @@ from lumikb.compute.parse.parse import parse
 SENTENCES = "The harbour opens at seven.\nShips must report their cargo\nbefore they enter the basin."
 NO_OCR = OcrOptions(data_dir="/nonexistent")
 
-needs_ocr = pytest.mark.skipif(find_data(OcrOptions()) is None, reason="Tesseract's data is not installed")
+needs_ocr = pytest.mark.skipif(
+    find_data(OcrOptions()) is None or find_spec("tesserocr") is None, reason="Tesseract is not installed"
+)
 
 
 def make_picture(text: str = SENTENCES, *, dpi: int = 200) -> Image.Image:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,9 @@ def test_parse_errors_come_back_as_they_were(pools: Pools, files: Files):
     assert children() == before
 
 
-@pytest.mark.skipif(find_data(OcrOptions()) is None, reason="Tesseract's data is not installed")
+@pytest.mark.skipif(
+    find_data(OcrOptions()) is None or find_spec("tesserocr") is None, reason="Tesseract is not installed"
+)
 def test_scans_are_read_within_the_bounds_and_need_the_data_that_the_limits_name(pools: Pools, files: Files):
     document = pypdfium2.PdfDocument(make_pdf(["Words on a large picture."]))
     picture = io.BytesIO()
