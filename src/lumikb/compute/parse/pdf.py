@@ -60,10 +60,13 @@ def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str |
 class _PageReader:
     """Reads one page after the other: its own text, or for a page that is a picture what OCR reads on it."""
 
-    def __init__(self, document: pypdfium2.PdfDocument, recogniser: Recogniser, text_chars_max: int) -> None:
+    def __init__(
+        self, document: pypdfium2.PdfDocument, recogniser: Recogniser, text_chars_max: int, *, weights: bool
+    ) -> None:
         self._document = document
         self._recogniser = recogniser
         self._text_chars_max = text_chars_max
+        self._weights = weights
         self.recognised = False
         self.unavailable: NoTextError | None = None
 
@@ -72,7 +75,7 @@ class _PageReader:
         try:
             page = self._document[index]
             try:
-                characters = read_characters(page, self._text_chars_max)
+                characters = read_characters(page, self._text_chars_max, weights=self._weights)
                 own = page_text(characters, find_grids(page, characters.frame))
                 return self._recognise(page, own) if is_scan(page, own.text) else own
             finally:
@@ -99,8 +102,8 @@ class _PageReader:
 def _read(document: pypdfium2.PdfDocument, text_chars_max: int, recogniser: Recogniser) -> ParsedText:
     builder = TextBuilder(text_chars_max)
     boxes = BoxWriter()
-    reader = _PageReader(document, recogniser, text_chars_max)
     headings = HeadingFinder() if next(_bookmarks(document), None) is None else None
+    reader = _PageReader(document, recogniser, text_chars_max, weights=headings is not None)
     pages: list[str] = []
     for index in range(len(document)):
         if index:

@@ -1,5 +1,6 @@
 """Which PDF pages are pictures of text, and what they look like."""
 
+import re
 from itertools import islice
 
 import numpy as np
@@ -13,6 +14,8 @@ DPI = 300
 PIXELS_MAX = 25_000_000
 # A scan with a stamped page number or a running title has up to this many letters and digits of real text.
 _POOR_LETTERS_MAX = 25
+_POOR_CHARS_MAX = 500
+_ODD = re.compile("[\ue000-\uf8ff\ufffd\x00-\x09\x0b-\x1f]")
 _GARBLED_SHARE_MIN = 0.3
 _SCAN_SHARE_MIN = 0.5
 _OBJECTS_MAX = 2000
@@ -22,7 +25,7 @@ def is_scan(page: pypdfium2.PdfPage, text: str) -> bool:
     """Whether `text`, the page's own, says less than what the page shows: it draws without text or is a large image."""
     if not text:
         return next(iter(page.get_objects()), None) is not None
-    return (letter_count(text) <= _POOR_LETTERS_MAX or _is_garbled(text)) and _has_large_image(page)
+    return (_is_poor(text) or _is_garbled(text)) and _has_large_image(page)
 
 
 def render_page(page: pypdfium2.PdfPage) -> Picture:
@@ -45,10 +48,13 @@ def letter_count(text: str) -> int:
     return sum(map(str.isalnum, text))
 
 
+def _is_poor(text: str) -> bool:
+    return len(text) <= _POOR_CHARS_MAX and letter_count(text) <= _POOR_LETTERS_MAX
+
+
 def _is_garbled(text: str) -> bool:
     """Whether many characters have no meaning: private use, replacement and control characters."""
-    odd = sum("\ue000" <= char <= "\uf8ff" or char == "\ufffd" or (char < " " and char != "\n") for char in text)
-    return odd >= _GARBLED_SHARE_MIN * len(text)
+    return len(_ODD.findall(text)) >= _GARBLED_SHARE_MIN * len(text)
 
 
 def _has_large_image(page: pypdfium2.PdfPage) -> bool:

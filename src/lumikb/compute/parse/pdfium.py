@@ -80,8 +80,8 @@ class Characters:
     bold: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
 
-def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
-    """All characters of `page`. The only place that takes text from pdfium.
+def read_characters(page: pypdfium2.PdfPage, text_chars_max: int, *, weights: bool = False) -> Characters:
+    """All characters of `page`, with `weights` also which lines are bold. The only place that takes text from pdfium.
 
     Raises `PdfiumError` for a damaged page, `OutputLimitError` for one that alone is over the bound.
     """
@@ -95,10 +95,10 @@ def read_characters(page: pypdfium2.PdfPage, text_chars_max: int) -> Characters:
         address = boxes.ctypes.data
         addresses = range(address, address + count * _BOX_BYTES, _BOX_BYTES)
         deque(map(_get_box, repeat(_handle(text_page)), range(count), addresses), maxlen=0)
-        line_firsts = np.flatnonzero((codes[1:] > ord(" ")) & (codes[:-1] == ord("\n"))) + 1
-        if count and codes[0] > ord(" "):
-            line_firsts = np.append(0, line_firsts)
-        bold = np.array([at for at in line_firsts.tolist() if _is_bold(text_page, at)], np.intp)
+        firsts: list[int] = []
+        if weights and count:
+            firsts = np.flatnonzero(np.append(ord("\n"), codes[:-1]) == ord("\n")).tolist()
+        bold = np.array([at for at in firsts if codes[at] > ord(" ") and _is_bold(text_page, at)], np.intp)
     finally:
         text_page.close()
     codes, boxes, bold = _without_ligatures(codes, frame.displayed(boxes), bold)
