@@ -20,9 +20,11 @@ help: ## List these commands
 setup:
 	@$(UV) sync --quiet --locked --inexact --no-default-groups --group model
 	@$(RUN)/python -m compileall -q src
+	@tools/install-ocr
 
 setup-dev:
 	@$(UV) sync --quiet --locked
+	@tools/install-ocr
 
 serve: setup ## Set up and start LumiKB on http://127.0.0.1:8080
 	@LUMIKB_DATA_DIR=$${LUMIKB_DATA_DIR:-./lumikb-data} exec $(RUN)/lumikb serve

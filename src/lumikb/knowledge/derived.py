@@ -77,4 +77,4 @@ def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:
 
 def without_text(parsed: ParsedText) -> ParsedText:
     """The map alone: pages and headings."""
-    return msgspec.structs.replace(parsed, text="")
+    return msgspec.structs.replace(parsed, text="", boxes=None)

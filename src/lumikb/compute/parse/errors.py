@@ -40,7 +40,7 @@ class UnsupportedFormatError(ParseError):
 
 
 class NoTextError(ParseError):
-    """The file has pages but no text on them, as a scan has."""
+    """The file has pictures of text only, as a scan has, and the server has no OCR to read them."""
 
     code = "OCR_UNAVAILABLE"
 
@@ -69,6 +69,12 @@ class ParserDiedError(ParseError):
     code = "PARSER_CRASHED"
     # The system may have ended the process for want of memory.
     retryable = True
+
+
+class ImageLimitError(ParseError):
+    """The picture has more pixels or pages than the bound."""
+
+    code = "TOO_LARGE"
 
 
 class ArchiveLimitError(ParseError):

@@ -46,6 +46,12 @@ class Format(Enum):
     ZIP = ("application/zip", (".zip",))
     TAR = ("application/x-tar", (".tar",))
     GZIP = ("application/gzip", (".gz", ".tgz"))
+    PNG = ("image/png", (".png",))
+    JPEG = ("image/jpeg", (".jpg", ".jpeg"))
+    GIF = ("image/gif", (".gif",))
+    TIFF = ("image/tiff", (".tif", ".tiff"))
+    WEBP = ("image/webp", (".webp",))
+    BMP = ("image/bmp", (".bmp",))
 
     def __init__(self, mime_type: str, extensions: tuple[str, ...]) -> None:
         self.mime_type = mime_type
@@ -65,12 +71,7 @@ _ZIP_MIME_TYPE = re.compile(rb"PK\x03\x04.{22}\x08\x00(..)mimetype", re.DOTALL)
 
 # First bytes of what is neither a document we read nor text, and what people call it.
 _MAGIC = [
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"RIFF", "an image, sound or video"),
+    (b"RIFF", "sound or video"),
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
     (b"BZh", "a bzip2 archive"),
@@ -80,6 +81,11 @@ _MAGIC = [
     (b"SQLite format 3\x00", "a database"),
     (b"%!PS", "a PostScript file"),
 ]
+_IMAGES = re.compile(
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8[79]a)|(?P<TIFF>II\*\x00|MM\x00\*)"
+    rb"|(?P<WEBP>RIFF....WEBP)|(?P<BMP>BM....\x00\x00\x00\x00....[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00)",
+    re.DOTALL,
+)
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLE_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -107,7 +113,7 @@ _CONTROL_SHARE_MAX = 0.01
 
 _READABLE = (
     "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), OpenDocument, RTF, EPUB, mail (.eml), HTML, Markdown, text, "
-    "CSV, JSON or source code"
+    "CSV, JSON, source code or an image"
 )
 
 
@@ -140,6 +146,10 @@ def detect_format(head: bytes, filename: str) -> Format:
         return _agreed(Format.TAR, named, "a tar archive")
     if named in {Format.MAIL, None} and _is_mail(head):
         return Format.MAIL
+    image = _IMAGES.match(head)
+    if image is not None:
+        kind = Format[str(image.lastgroup)]
+        return _agreed(kind, named, f"a {kind.name} image")
     looks = next((looks for start, looks in _MAGIC if head.startswith(start)), None)
     if looks is None and not is_text(head):
         looks = "binary data"

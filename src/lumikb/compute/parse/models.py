@@ -26,6 +26,13 @@ class Heading(msgspec.Struct, frozen=True, array_like=True):
     title: str
 
 
+class TextBoxes(msgspec.Struct, frozen=True, array_like=True):
+    """Where characters stand on their pages, packed as `lumikb.compute.parse.boxes` says."""
+
+    runs: bytes
+    edges: bytes
+
+
 class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     """A document's text with its map.
 
@@ -33,7 +40,8 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     text, CSV). `headings` is sorted by `start`. `page_count` is None for formats without pages. `title` and `metadata`
     are what the file says of itself. `warnings` are codes such as `NO_TEXT`, some with a fact behind a colon
     (`ENCODING_GUESSED: windows-1251`). The text of plain text, Markdown and source code is the decoded file without its
-    byte order mark, character for character, with its own line ends.
+    byte order mark, character for character, with its own line ends. `boxes` are those of formats that have a fixed
+    layout.
     """
 
     text: str
@@ -43,6 +51,7 @@ class ParsedText(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     metadata: dict[str, str] = {}
     warnings: list[str] = []
+    boxes: TextBoxes | None = None
 
     def page_at(self, offset: int) -> int | None:
         """The page number of the character at `offset`, None for formats without pages."""

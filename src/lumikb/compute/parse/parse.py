@@ -1,15 +1,17 @@
 """One entry for every format: bytes and a file name in, text with its map out."""
 
 from lumikb.compute.parse.archive import parse_gzip, parse_tar, parse_zip
-from lumikb.compute.parse.container import Budget
+from lumikb.compute.parse.container import Budget, ReadMember
 from lumikb.compute.parse.csv import parse_csv
 from lumikb.compute.parse.epub import parse_epub
 from lumikb.compute.parse.formats import Format, detect_format
 from lumikb.compute.parse.html import parse_html
+from lumikb.compute.parse.image import parse_image
 from lumikb.compute.parse.json import parse_json, parse_json_lines
 from lumikb.compute.parse.mail import parse_mail
 from lumikb.compute.parse.markdown import parse_markdown
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import OcrOptions
 from lumikb.compute.parse.odf import parse_odf
 from lumikb.compute.parse.office import parse_office
 from lumikb.compute.parse.pdf import parse_pdf
@@ -18,9 +20,9 @@ from lumikb.compute.parse.rtf import parse_rtf
 from lumikb.compute.parse.source import parse_source
 
 TEXT_CHARS_MAX = 50_000_000
+OCR_DEFAULT = OcrOptions()
 
 _PARSERS = {
-    Format.PDF: parse_pdf,
     Format.HTML: parse_html,
     Format.MARKDOWN: parse_markdown,
     Format.TEXT: parse_plain,
@@ -32,21 +34,46 @@ _PARSERS = {
 }
 
 
-def parse(data: bytes, filename: str, *, text_chars_max: int = TEXT_CHARS_MAX) -> ParsedText:
+def parse(
+    data: bytes,
+    filename: str,
+    *,
+    text_chars_max: int = TEXT_CHARS_MAX,
+    password: str | None = None,
+    ocr: OcrOptions = OCR_DEFAULT,
+) -> ParsedText:
     """The text of a document with its pages and headings. Every reason why there is none is a `ParseError`.
+
+    `password` opens an encrypted PDF, also one in an archive; `ocr` says how scans and images are read.
 
     Time and memory are bounded by the process this runs in (`lumikb.store.workers`), as no library bounds them.
     """
-    return _parse(data, filename, text_chars_max, Budget(len(data)))
+    budget = Budget(len(data))
 
+    def parse_part(part: bytes, name: str) -> ParsedText:
+        return _parse(part, name, text_chars_max, budget, read, password, ocr)
 
-def _parse(data: bytes, filename: str, text_chars_max: int, budget: Budget) -> ParsedText:
     def read(member: bytes, name: str) -> ParsedText:
         with budget.deeper():
-            return _parse(member, name, text_chars_max, budget)
+            return parse_part(member, name)
+
+    return parse_part(data, filename)
+
+
+def _parse(
+    data: bytes,
+    filename: str,
+    text_chars_max: int,
+    budget: Budget,
+    read: ReadMember,
+    password: str | None,
+    ocr: OcrOptions,
+) -> ParsedText:
 
     kind = detect_format(data, filename)
     match kind:
+        case Format.PDF:
+            return parse_pdf(data, text_chars_max, ocr, password)
         case Format.DOCX | Format.PPTX | Format.XLSX:
             return parse_office(data, kind, text_chars_max)
         case Format.ODT | Format.ODS | Format.ODP:
@@ -61,5 +88,7 @@ def _parse(data: bytes, filename: str, text_chars_max: int, budget: Budget) -> P
             return parse_tar(data, text_chars_max, budget, read)
         case Format.GZIP:
             return parse_gzip(data, filename, budget, read)
+        case Format.PNG | Format.JPEG | Format.GIF | Format.TIFF | Format.WEBP | Format.BMP:
+            return parse_image(data, kind, text_chars_max, ocr)
         case _:
             return _PARSERS[kind](data, text_chars_max)

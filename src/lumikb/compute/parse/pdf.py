@@ -1,4 +1,4 @@
-"""PDF by pdfium: the text of each page, and the outline (bookmarks) as headings."""
+"""PDF by pdfium: the text of each page with its boxes, and the outline (bookmarks) as headings."""
 
 import ctypes
 import re
@@ -8,8 +8,15 @@ from itertools import accumulate, islice
 import pypdfium2
 from pypdfium2.raw import FPDFCatalog_GetLanguage
 
+from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Recogniser
+from lumikb.compute.parse.pdf_headings import HeadingFinder
+from lumikb.compute.parse.pdf_page import PageText, page_text
+from lumikb.compute.parse.pdf_rules import find_grids
+from lumikb.compute.parse.pdf_scan import is_scan, letter_count, render_page
+from lumikb.compute.parse.pdfium import read_characters
 from lumikb.compute.parse.text import TextBuilder, clean, squeeze
 
 PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
@@ -21,11 +28,6 @@ LANGUAGE_BYTES_MAX = 200
 # fpdfview.h: FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY.
 _ENCRYPTED_CODES = {4, 5}
 
-# pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
-# Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
-_SPLIT_WORD = re.compile("[\ufffe\x02]\\s*(?=[^\\W\\d_A-Z])")
-_LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*")
-_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
 _NUMBERING = r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?"
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 
@@ -33,54 +35,97 @@ _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d
 _TAIL_BYTES = 4096
 
 
-def parse_pdf(data: bytes, text_chars_max: int) -> ParsedText:
-    """Pages joined by a blank line, so that every page has its own offset; see `_add_outline` for headings.
+def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str | None = None) -> ParsedText:
+    """Pages joined by a blank line, so that every page has its own offset.
 
-    Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when no page has text. Some pages without text give the
-    warning `PAGES_WITHOUT_TEXT`.
+    Headings are the outline's, see `_add_outline`, without one what `HeadingFinder` finds.
+
+    Pages that are pictures of text are read by OCR (warning `TEXT_RECOGNISED`). Some pages without text give
+    the warning `PAGES_WITHOUT_TEXT`. Raises `EncryptedError`, `CorruptedError`, and `NoTextError` when all text is on
+    pictures and there is no OCR.
     """
     _check_end(data)
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(data, password=password)
     except pypdfium2.PdfiumError as exc:
         if exc.err_code in _ENCRYPTED_CODES:
+            if password is not None:
+                raise EncryptedError("This password does not open the file. Try another one.") from exc
             raise EncryptedError("This file needs a password. Remove the password and upload it again.") from exc
         raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
     try:
-        return _read(document, text_chars_max)
+        with Recogniser(ocr) as recogniser:
+            return _read(document, text_chars_max, recogniser)
     finally:
         document.close()
 
 
-def _shows_something(document: pypdfium2.PdfDocument) -> bool:
-    """Whether any page draws an image or a path: a PDF that draws nothing is blank, not a scan."""
-    for index in range(len(document)):
-        page = document[index]
+class _PageReader:
+    """Reads one page after the other: its own text, or for a page that is a picture what OCR reads on it."""
+
+    def __init__(
+        self, document: pypdfium2.PdfDocument, recogniser: Recogniser, text_chars_max: int, *, weights: bool
+    ) -> None:
+        self._document = document
+        self._recogniser = recogniser
+        self._text_chars_max = text_chars_max
+        self._weights = weights
+        self.recognised = False
+        self.unavailable: NoTextError | None = None
+
+    def read(self, index: int) -> PageText:
+        """The page at `index`. Raises `CorruptedError`; absent OCR is noted in `unavailable`."""
         try:
-            if next(iter(page.get_objects()), None) is not None:
-                return True
-        finally:
-            page.close()
-    return False
+            page = self._document[index]
+            try:
+                characters = read_characters(page, self._text_chars_max, weights=self._weights)
+                own = page_text(characters, find_grids(page, characters.frame))
+                return self._recognise(page, own) if is_scan(page, own.text) else own
+            finally:
+                page.close()
+        except pypdfium2.PdfiumError as exc:
+            raise CorruptedError(
+                f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
+            ) from exc
+
+    def _recognise(self, page: pypdfium2.PdfPage, own: PageText) -> PageText:
+        if self.unavailable is not None:
+            return own
+        try:
+            read = self._recogniser.read(render_page(page))
+        except NoTextError as exc:
+            self.unavailable = exc
+            return own
+        if letter_count(read.text) <= letter_count(own.text):
+            return own
+        self.recognised = True
+        return read
 
 
-def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
+def _read(document: pypdfium2.PdfDocument, text_chars_max: int, recogniser: Recogniser) -> ParsedText:
     builder = TextBuilder(text_chars_max)
+    boxes = BoxWriter()
+    headings = HeadingFinder() if next(_bookmarks(document), None) is None else None
+    reader = _PageReader(document, recogniser, text_chars_max, weights=headings is not None)
     pages: list[str] = []
     for index in range(len(document)):
         if index:
             builder.append(PAGE_SEPARATOR)
-        pages.append(_page_text(document, index))
+        page = reader.read(index)
+        pages.append(page.text)
         builder.start_page(index + 1)
-        builder.append(pages[-1])
+        start = builder.append(page.text)
+        boxes.add(start, page.boxes)
+        if headings is not None:
+            headings.add(start, page, index + 1)
     blank = sum(not page for page in pages)
-    if blank == len(pages) and _shows_something(document):
-        raise NoTextError(
-            "This PDF has no text, only pictures of it, as a scan has. Run it through text recognition (OCR) "
-            "and upload the result.",
-            page_count=len(pages),
-        )
-    _add_outline(builder, document, pages)
+    if blank == len(pages) and reader.unavailable is not None:
+        raise reader.unavailable
+    if headings is None:
+        _add_outline(builder, document, pages)
+    else:
+        headings.write(builder)
+    warnings = {PAGES_WITHOUT_TEXT: 0 < blank < len(pages), TEXT_RECOGNISED: reader.recognised}
     return builder.build(
         page_count=len(pages),
         title=_about(document, "Title"),
@@ -92,7 +137,8 @@ def _read(document: pypdfium2.PdfDocument, text_chars_max: int) -> ParsedText:
             "modified": _iso_date(_about(document, "ModDate")),
             "language": _language(document),
         },
-        warnings=[PAGES_WITHOUT_TEXT] if 0 < blank < len(pages) else [],
+        warnings=[code for code, applies in warnings.items() if applies],
+        boxes=boxes.build(),
     )
 
 
@@ -167,27 +213,3 @@ def _check_end(data: bytes) -> None:
     tail = data.rstrip(b"\x00\r\n\t ")[-_TAIL_BYTES:]
     if b"%%EOF" not in tail and b"startxref" not in tail:
         raise CorruptedError("This PDF ends too early, as after an interrupted download. Get it again and upload that.")
-
-
-def _page_text(document: pypdfium2.PdfDocument, index: int) -> str:
-    """The text of one page, stripped. The only place that takes text from pdfium: one call for the whole page."""
-    try:
-        page = document[index]
-        try:
-            text_page = page.get_textpage()
-            try:
-                text = text_page.get_text_range()
-            finally:
-                text_page.close()
-        finally:
-            page.close()
-    except pypdfium2.PdfiumError as exc:
-        raise CorruptedError(
-            f"Page {index + 1} of this PDF is damaged. Export the file again and upload that.", page=index + 1
-        ) from exc
-    text = _joined_lines(clean(text.replace("\r\n", "\n").replace("\r", "\n")))
-    return _TRAILING_SPACES.sub("\n", text).strip()
-
-
-def _joined_lines(text: str) -> str:
-    return _LINE_END_HYPHEN.sub("-", _SPLIT_WORD.sub("", text))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from lumikb.compute.parse.errors import OutputLimitError
-from lumikb.compute.parse.models import Heading, PageStart, ParsedText
+from lumikb.compute.parse.models import Heading, PageStart, ParsedText, TextBoxes
 
 NO_TEXT = "NO_TEXT"
 HEADING_LEVEL_MAX = 6
@@ -119,6 +119,7 @@ class TextBuilder:
         title: str | None = None,
         metadata: dict[str, str] | None = None,
         warnings: list[str] | None = None,
+        boxes: TextBoxes | None = None,
     ) -> ParsedText:
         """The result; a text of nothing but white space becomes the empty text with the warning `NO_TEXT`."""
         text = "".join(self._parts)
@@ -138,4 +139,5 @@ class TextBuilder:
             title=title,
             metadata=known,
             warnings=warnings or [],
+            boxes=boxes,
         )

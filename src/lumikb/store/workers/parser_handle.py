@@ -49,13 +49,15 @@ _MEMORY_SHARE_MIN = 0.25
 class ParseLimits:
     """Bounds on one document, and the number of documents after which its process is replaced.
 
-    `seconds_max` bounds both wall clock and processor time, `memory_bytes_max` the process's address space.
+    `seconds_max` bounds both wall clock and processor time, `memory_bytes_max` the process's address space. OCR takes
+    its data from `ocr_data_dir`, empty for the usual directories.
     """
 
     seconds_max: float
     memory_bytes_max: int
     text_chars_max: int
     documents_per_process: int
+    ocr_data_dir: str = ""
 
 
 class ProcessEndedError(Exception):
@@ -81,6 +83,7 @@ class ParserHandle:
             text_chars_max=limits.text_chars_max,
             idle_seconds_max=IDLE_SECONDS_MAX,
             lifeline=lifeline,
+            ocr_data_dir=limits.ocr_data_dir,
         )
         try:
             self._process = _spawn(arguments, requests, replies)
@@ -205,8 +208,8 @@ def _spawn(arguments: Arguments, requests: int, replies: int) -> subprocess.Pope
         start_new_session=True,
         cwd="/",
         # Nothing of the server's environment, which may hold secrets. Two arenas of malloc: each further one reserves
-        # 64 MiB of the address space that RLIMIT_AS bounds.
-        env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
+        # 64 MiB of the address space that RLIMIT_AS bounds. One thread of Tesseract, as documents are what is parallel.
+        env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OMP_THREAD_LIMIT": "1"},
     )
 
 

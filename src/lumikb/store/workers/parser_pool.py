@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lumikb.compute.parse.errors import MemoryLimitError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import OcrOptions
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_handle import POLL_SECONDS, ParseLimits, ParserHandle
@@ -33,8 +34,18 @@ class ParserPool:
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
-    def parse(self, path: Path, filename: str, *, cancelled: Callable[[], bool] | None = None) -> ParsedText:
+    def parse(
+        self,
+        path: Path,
+        filename: str,
+        *,
+        password: str | None = None,
+        ocr_languages: str = OcrOptions.languages,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> ParsedText:
         """Parse the file at `path`, which was uploaded as `filename`, in a process of the pool. Blocks.
+
+        `password` opens an encrypted PDF, `ocr_languages` are Tesseract's names of languages joined by "+".
 
         Raises any `ParseError` of the parsers, `TimeLimitError`, `MemoryLimitError` and `ParserDiedError` when the
         document ended its process, `ParseCancelledError` soon after `cancelled()` turns true or the pool is closed, and
@@ -45,7 +56,9 @@ class ParserPool:
             if self._closed.is_set() or (cancelled is not None and cancelled()):
                 raise ParseCancelledError("Reading the file was cancelled.")
 
-        request = ParseRequest(os.fsencode(path.absolute()), filename.encode("utf-8", "replace").decode())
+        request = ParseRequest(
+            os.fsencode(path.absolute()), filename.encode("utf-8", "replace").decode(), password, ocr_languages
+        )
         with self._slot(check):
             reply = self._exchange(request, check)
         if isinstance(reply, ParseSuccess):

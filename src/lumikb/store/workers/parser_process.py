@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from lumikb.compute.parse.errors import OutputLimitError, ParseError
+from lumikb.compute.parse.ocr import OcrOptions
 from lumikb.compute.parse.parse import parse
 from lumikb.store.workers.protocol import (
     LENGTH,
@@ -46,16 +47,23 @@ def main() -> None:
     while (request := _read_request(requests, arguments.idle_seconds_max)) is not None:
         write_message(replies, Taken(), bytes_max)
         _limit_processor_time(arguments.seconds_max)
-        reply = _answer(request, arguments.text_chars_max)
+        reply = _answer(request, arguments)
         if not write_message(replies, reply, bytes_max):
             too_long = OutputLimitError("This file has more headings and pages than can be kept. Split it into parts.")
             write_message(replies, to_failure(too_long), bytes_max)
 
 
-def _answer(request: ParseRequest, text_chars_max: int) -> ParseSuccess | ParseFailure:
+def _answer(request: ParseRequest, arguments: Arguments) -> ParseSuccess | ParseFailure:
     try:
         data = Path(os.fsdecode(request.path)).read_bytes()
-        return ParseSuccess(parse(data, request.filename, text_chars_max=text_chars_max))
+        parsed = parse(
+            data,
+            request.filename,
+            text_chars_max=arguments.text_chars_max,
+            password=request.password,
+            ocr=OcrOptions(request.ocr_languages, arguments.ocr_data_dir),
+        )
+        return ParseSuccess(parsed)
     except ParseError as exc:
         return to_failure(exc)
     except MemoryError:

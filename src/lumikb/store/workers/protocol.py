@@ -9,11 +9,14 @@ import msgspec
 from lumikb.compute.parse import errors
 from lumikb.compute.parse.errors import MemoryLimitError, ParseError
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.ocr import OcrOptions
 
 LENGTH = struct.Struct(">I")
 REQUEST_BYTES_MAX = 65_536
 MAP_BYTES_MAX = 64 << 20
 """Room in a reply for pages, headings and metadata beside the text: a million headings."""
+BOX_BYTES_MAX = 4
+"""Room in a reply for the boxes of a character; on average they take about 2.3 bytes."""
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -24,6 +27,7 @@ class Arguments(msgspec.Struct, frozen=True):
     text_chars_max: int
     idle_seconds_max: float
     lifeline: int
+    ocr_data_dir: str = OcrOptions.data_dir
 
 
 class ParseRequest(msgspec.Struct, frozen=True):
@@ -31,6 +35,8 @@ class ParseRequest(msgspec.Struct, frozen=True):
 
     path: bytes
     filename: str
+    password: str | None = None
+    ocr_languages: str = OcrOptions.languages
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -76,8 +82,8 @@ def write_message(fd: int, message: msgspec.Struct, bytes_max: int) -> bool:
 
 
 def reply_bytes_max(text_chars_max: int) -> int:
-    """The longest reply: at most four bytes a character in UTF-8, and the map; the length has 32 bits."""
-    return min(4 * text_chars_max + MAP_BYTES_MAX, (1 << 32) - 1)
+    """The longest reply: at most four bytes a character in UTF-8, its box, and the map; the length has 32 bits."""
+    return min((4 + BOX_BYTES_MAX) * text_chars_max + MAP_BYTES_MAX, (1 << 32) - 1)
 
 
 def to_failure(error: ParseError) -> ParseFailure:

@@ -11,6 +11,7 @@ from lumikb.compute.parse.errors import (
 )
 from lumikb.compute.parse.formats import Format, detect_format
 
+MP3 = b"ID3\x04" + bytes(64)
 HEAD_BYTES = 65_536
 SAMPLES = {
     Format.PDF: make_pdf(["page"]),
@@ -33,6 +34,12 @@ SAMPLES = {
     Format.ZIP: make_zip({"word/readme.txt": b"hello"}),
     Format.TAR: make_tar({"readme.txt": b"hello"}),
     Format.GZIP: make_tar({"readme.txt": b"hello"}, mode="w:gz"),
+    Format.PNG: PNG,
+    Format.JPEG: b"\xff\xd8\xff\xe0" + bytes(64),
+    Format.GIF: b"GIF89a" + bytes(64),
+    Format.TIFF: b"MM\x00*" + bytes(64),
+    Format.WEBP: b"RIFF\x40\x00\x00\x00WEBPVP8 " + bytes(64),
+    Format.BMP: b"BM\x40\x00\x00\x00" + bytes(4) + b"\x36\x00\x00\x00\x28" + bytes(64),
 }
 
 
@@ -48,6 +55,9 @@ def test_each_format_is_found_on_the_whole_file_and_on_its_head(kind: Format):
     ("data", "name"),
     [
         (PNG, "a.docx"),
+        (PNG, "a.jpg"),
+        (b"text", "a.png"),
+        (b"BM is the start of this text, too.", "a.bmp"),
         (PNG, "a.txt"),
         (SAMPLES[Format.PDF], "a.docx"),
         (SAMPLES[Format.PDF], "a.txt"),
@@ -85,8 +95,8 @@ def test_content_that_is_not_what_the_name_says_is_a_mismatch(data: bytes, name:
     ("data", "name"),
     [
         (make_ole("WordDocument"), "a.doc"),
-        (PNG, "a.png"),
-        (PNG, "noextension"),
+        (b"RIFF\x40\x00\x00\x00WAVEfmt " + bytes(64), "noextension"),
+        (MP3, "noextension"),
         (make_ole("WordDocument"), "noextension"),
         (b"text", "a.exe"),
     ],
@@ -129,6 +139,8 @@ def test_an_archive_of_documents_is_told_from_a_document():
 def test_a_message_is_a_text_under_the_name_of_one():
     assert detect_format(SAMPLES[Format.MAIL], "a.txt") is Format.TEXT
     assert detect_format(b"From ann Mon\nReceived: x\n by y\nDate: now\n\nHi", "a.eml") is Format.MAIL
+    assert detect_format(b"BM is the start of this text, too.", "README") is Format.TEXT
+    assert detect_format(PNG, "noextension") is Format.PNG
 
 
 def test_utf16_is_text_with_and_without_byte_order_mark():
@@ -149,7 +161,7 @@ def test_a_workbook_stored_inside_a_presentation_does_not_hide_it():
 
 
 def test_every_refusal_is_a_sentence():
-    for data, name in ((PNG, "a.docx"), (b"", "a.txt"), (PNG, "a.png"), (make_ole(), "a.xlsx")):
+    for data, name in ((PNG, "a.docx"), (b"", "a.txt"), (PNG, "a.gif"), (make_ole(), "a.xlsx")):
         with pytest.raises(ParseError) as caught:
             detect_format(data, name)
         assert caught.value.message.endswith(".")

@@ -1,5 +1,6 @@
 import io
 
+import numpy as np
 import pypdf
 import pytest
 from fpdf import FPDF
@@ -7,8 +8,11 @@ from pypdf.generic import NameObject, TextStringObject
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
+from lumikb.compute.parse.ocr import OcrOptions
 from lumikb.compute.parse.parse import parse
-from lumikb.compute.parse.pdf import _iso_date, _joined_lines
+from lumikb.compute.parse.pdf import _iso_date
+from lumikb.compute.parse.pdf_page import page_text
+from lumikb.compute.parse.pdfium import Characters, PageFrame
 
 PAGES = [
     "Handbook\nThis page introduces the Safety Rules.",
@@ -69,7 +73,7 @@ def test_pages_that_only_draw_are_an_error_that_names_ocr():
     drawn.add_page()
     drawn.rect(20, 20, 80, 40)
     with pytest.raises(NoTextError) as caught:
-        parse(bytes(drawn.output()), "a.pdf")
+        parse(bytes(drawn.output()), "a.pdf", ocr=OcrOptions(data_dir="/nonexistent"))
     assert caught.value.stable_code == "OCR_UNAVAILABLE"
 
 
@@ -78,9 +82,15 @@ def test_blank_pages_are_a_text_without_characters_and_a_warning():
     assert (parsed.text, parsed.page_count, parsed.warnings) == ("", 2, ["NO_TEXT"])
 
 
-def test_a_pdf_behind_a_password_is_encrypted():
+@pytest.mark.parametrize("password", [None, "", "wrong", "s\x00"])
+def test_a_pdf_behind_a_password_is_encrypted(password: str | None):
     with pytest.raises(EncryptedError):
-        parse(make_pdf(["secret"], encrypted=True), "a.pdf")
+        parse(make_pdf(["hidden"], encrypted=True), "a.pdf", password=password)
+
+
+def test_the_password_opens_a_pdf_and_does_no_harm_where_none_is_needed():
+    assert parse(make_pdf(["hidden"], encrypted=True), "a.pdf", password="secret").text == "hidden"
+    assert parse(make_pdf(["open"]), "a.pdf", password="secret").text == "open"
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
@@ -105,7 +115,16 @@ def test_text_over_the_bound_is_refused():
 
 
 def test_words_split_at_a_line_end_are_joined_and_real_hyphens_stay():
-    assert _joined_lines("a direc\ufffetory and UTF\ufffe8, a hy\x02phen") == "a directory and UTF-8, a hyphen"
+    assert tidied("a direc\ufffetory and UTF\ufffe8, a hy\x02phen") == "a directory and UTF-8, a hyphen"
+
+
+def test_spaces_at_line_ends_nuls_and_lone_surrogates_are_left_out():
+    assert tidied(" \r\n one \t \r\n\r\ntwo\x00 \ud800three \r\n") == "one\n\ntwo three"
+
+
+def tidied(text: str) -> str:
+    codes = np.array([ord(char) for char in text], np.uint32)
+    return page_text(Characters(codes, np.zeros((len(text), 4), np.float32), PageFrame(0, 0, 100, 100, 0))).text
 
 
 def test_dates_become_iso_8601_as_precise_as_they_are():

@@ -1,6 +1,7 @@
 """The pool with real processes and real hostile documents."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -10,19 +11,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import pypdfium2
 import pytest
 from support.documents import make_docx, make_flate_bomb, make_pdf
 
 from lumikb.compute.parse.errors import (
     EncryptedError,
     MemoryLimitError,
+    NoTextError,
     OutputLimitError,
     ParseError,
     ParserDiedError,
     TimeLimitError,
 )
+from lumikb.compute.parse.ocr import OcrOptions, find_data
 from lumikb.store.workers import parser_handle
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
@@ -38,7 +44,7 @@ Files = Callable[[str, bytes], Path]
 def pools() -> Iterator[Pools]:
     opened: list[ParserPool] = []
 
-    def open_pool(processes: int = 1, **limits: float) -> ParserPool:
+    def open_pool(processes: int = 1, **limits: Any) -> ParserPool:
         opened.append(ParserPool(processes, replace(LIMITS, **limits)))
         return opened[-1]
 
@@ -110,11 +116,27 @@ def test_parse_errors_come_back_as_they_were(pools: Pools, files: Files):
     pool = pools(text_chars_max=10)
     with pytest.raises(EncryptedError, match="Remove the password"):
         pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf")
+    assert pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf", password="secret").text == "x"
     before = children()
     with pytest.raises(OutputLimitError) as caught:
         pool.parse(files("b", b"a longer text"), "b.txt")
     assert caught.value.details == {"text_chars_max": 10}
     assert children() == before
+
+
+@pytest.mark.skipif(
+    find_data(OcrOptions()) is None or find_spec("tesserocr") is None, reason="Tesseract is not installed"
+)
+def test_scans_are_read_within_the_bounds_and_need_the_data_that_the_limits_name(pools: Pools, files: Files):
+    document = pypdfium2.PdfDocument(make_pdf(["Words on a large picture."]))
+    picture = io.BytesIO()
+    document[0].render(scale=7, grayscale=True).to_pil().save(picture, "PNG")
+    document.close()
+    assert pools().parse(files("a", picture.getvalue()), "a.png").text == "Words on a large picture."
+    with pytest.raises(NoTextError, match="tesseract-ocr-fra"):
+        pools().parse(files("a", picture.getvalue()), "a.png", ocr_languages="fra")
+    with pytest.raises(NoTextError, match="tesseract-ocr"):
+        pools(ocr_data_dir="/nonexistent").parse(files("a", picture.getvalue()), "a.png")
 
 
 def test_a_child_is_replaced_after_its_share_of_documents(pools: Pools, files: Files):

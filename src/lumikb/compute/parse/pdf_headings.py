@@ -1,0 +1,134 @@
+"""Headings of a PDF without an outline: lines that are larger than the text around them, or bold and numbered.
+
+A heading that is missed costs less than a sentence that is taken for one, so whatever is doubtful is none.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from lumikb.compute.parse.boxes import has_box
+from lumikb.compute.parse.pdf_page import PageText
+from lumikb.compute.parse.text import HEADING_LEVEL_MAX, TextBuilder, squeeze
+
+LINES_MAX = 2_000_000
+"""In longer documents no headings are looked for."""
+
+_CHARS_MAX = 120
+_TITLE_LINES_MAX = 3
+# Of the height of the body text.
+_LARGE_MIN = 1.17
+_LEVEL_MIN = 0.94
+_SHARE_MAX = 0.15
+_REPEATED_PAGES_MIN = 3
+_NUMBERED = re.compile(
+    r"(\d{1,3}(\.\d{1,3}){0,5}\.?|[A-Z]\.\d{1,3}(\.\d{1,3}){0,4}\.?|(Chapter|Appendix|Part) [\dA-Z]+)\s+\S"
+)
+# A line of a table of contents.
+_LEADER = re.compile(r"(\. ?){3,}\s*\w*$")
+
+
+@dataclass(frozen=True)
+class _Line:
+    start: int
+    text: str
+    height: float
+    bold: bool
+    page: int
+
+
+class HeadingFinder:
+    """Collects the lines of a document page by page, then tells which are headings."""
+
+    def __init__(self) -> None:
+        self._lines: list[_Line] = []
+
+    def add(self, start: int, page: PageText, number: int) -> None:
+        """The page `number`, whose text starts at `start`."""
+        boxes = page.boxes.boxes
+        heights = np.where(has_box(boxes), boxes[:, 3] - boxes[:, 1], 0)
+        at = 0
+        for text in page.text.split("\n"):
+            own = heights[at : at + len(text)]
+            own = own[own > 0]
+            if len(own) and len(self._lines) < LINES_MAX:
+                bold = bool(page.bold_lines) and int(page.boxes.lines[at]) in page.bold_lines
+                self._lines.append(_Line(start + at, text, round(float(np.median(own)) * 4) / 4, bold, number))
+            at += len(text) + 1
+
+    def write(self, builder: TextBuilder) -> None:
+        """Note the headings that were found."""
+        body = self._body_height()
+        groups = list(self._titles(body))
+        chars = sum(len(line.text) for line in self._lines)
+        if sum(len(line.text) for group in groups for line in group) > _SHARE_MAX * chars:
+            return
+        levels = _levels([group[0].height for group in groups])
+        for group in groups:
+            title = squeeze(" ".join(line.text for line in group))
+            level = min(levels[group[0].height], HEADING_LEVEL_MAX)
+            builder.add_heading(title, level, at=group[0].start, written=group[0].text.startswith(title))
+
+    def _body_height(self) -> float:
+        sizes: Counter[float] = Counter()
+        for line in self._lines:
+            sizes[round(line.height * 2) / 2] += len(line.text)
+        return max(sizes, key=sizes.__getitem__, default=0.0)
+
+    def _titles(self, body: float) -> Iterator[list[_Line]]:
+        """Candidates, lines of one title together, without those that stand on page after page."""
+        bold_chars = sum(len(line.text) for line in self._lines if line.bold)
+        bold_tells = bold_chars * 3 < sum(len(line.text) for line in self._lines)
+        chosen = [_is_candidate(line, body, bold_tells) for line in self._lines]
+        pages: dict[str, set[int]] = {}
+        for line, is_chosen in zip(self._lines, chosen, strict=True):
+            if is_chosen:
+                pages.setdefault(_undated(line.text), set()).add(line.page)
+        repeated = {text for text, on in pages.items() if len(on) >= _REPEATED_PAGES_MIN}
+        keys = [
+            (line.page, line.height, line.bold) if is_chosen and _undated(line.text) not in repeated else None
+            for line, is_chosen in zip(self._lines, chosen, strict=True)
+        ]
+        for key, members in groupby(range(len(keys)), keys.__getitem__):
+            group = [self._lines[at] for at in members]
+            if key is None:
+                continue
+            starts = [0, *(at for at in range(1, len(group)) if _NUMBERED.match(group[at].text)), len(group)]
+            for first, last in pairwise(starts):
+                if last - first <= _TITLE_LINES_MAX and _is_title(" ".join(line.text for line in group[first:last])):
+                    yield group[first:last]
+
+
+def _is_candidate(line: _Line, body: float, bold_tells: bool) -> bool:
+    text = line.text.strip()
+    if not 2 <= len(text) <= _CHARS_MAX or " | " in text or _LEADER.search(text):
+        return False
+    if line.height >= _LARGE_MIN * body:
+        return True
+    return bold_tells and line.bold and line.height >= _LEVEL_MIN * body and _NUMBERED.match(text) is not None
+
+
+def _is_title(text: str) -> bool:
+    """Whether a text reads like a title: words that start large, and no end of a sentence."""
+    letters = sum(map(str.isalpha, text))
+    first = next((char for char in text if char.isalpha()), "")
+    return letters >= 3 and letters * 2 >= len(text) and not first.islower() and text.rstrip()[-1] not in ".,;:"
+
+
+def _undated(text: str) -> str:
+    return re.sub(r"\d+", "", text).strip()
+
+
+def _levels(heights: list[float]) -> dict[float, int]:
+    """The level of each height, nearly equal ones on one level, the largest on level 1."""
+    levels: dict[float, int] = {}
+    level, top = 0, 0.0
+    for height in sorted(set(heights), reverse=True):
+        if not level or height < _LEVEL_MIN * top:
+            level, top = level + 1, height
+        levels[height] = level
+    return levels

@@ -1,0 +1,86 @@
+"""One PDF page: its text, stripped, and the boxes of its characters."""
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumikb.compute.parse.bidi import logical_order
+from lumikb.compute.parse.boxes import PageBoxes
+from lumikb.compute.parse.pdf_layout import reading_order
+from lumikb.compute.parse.pdf_rules import Grid
+from lumikb.compute.parse.pdf_tables import Stream, with_tables
+from lumikb.compute.parse.pdfium import Characters
+
+# pdfium writes U+FFFE (older releases U+0002) where a line ends with a hyphen and leaves the line break out.
+# Before a lower-case letter the hyphen split a word; before anything else, as in "UTF-8", it belongs there.
+_LINE_END_HYPHEN = re.compile("[\ufffe\x02]\\s*(?P<lower>[^\\W\\d_A-Z])?")
+_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+\n")
+
+
+@dataclass(frozen=True)
+class PageText:
+    """The text of a page, the boxes of its characters, and which numbers of lines are of bold ones."""
+
+    text: str
+    boxes: PageBoxes
+    bold_lines: frozenset[int] = frozenset()
+
+
+def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageText:
+    """The page's text in reading order, with the tables in `grids`; see `tidied`."""
+    codes, boxes = characters.codes, characters.boxes
+    line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
+    lines = np.cumsum(line_ends, dtype=np.int64) - line_ends
+    order = logical_order(codes, boxes, lines)
+    if order is not None:
+        codes, boxes = codes[order], boxes[order]
+    stream = Stream(codes, boxes, lines, boxes.copy() if grids else boxes, lines.copy() if grids else lines)
+    if grids:
+        stream = with_tables(stream, grids)
+    order = reading_order(stream.codes, stream.layout_boxes, stream.layout_lines)
+    if order is not None:
+        # The line end is the last of what is added, at -1.
+        stream = stream.with_added().taken(order)
+    page = tidied(stream.codes, PageBoxes(*characters.frame.size, stream.boxes, stream.lines))
+    bold = lines[np.isin(np.arange(len(lines)), characters.bold)] if len(characters.bold) else lines[:0]
+    return replace(page, bold_lines=frozenset(bold.tolist()))
+
+
+def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:
+    """The text without the hyphens of split words, spaces at line ends, and white space around it."""
+    storable = np.flatnonzero(_storable(codes))
+    codes = codes[storable]
+    chosen = _tidy(codes)
+    kept = storable[chosen]
+    return PageText(
+        codes[chosen].astype("<u4").tobytes().decode("utf-32-le"),
+        replace(
+            boxes,
+            boxes=boxes.boxes[kept],
+            lines=boxes.lines[kept],
+            confidences=None if boxes.confidences is None else boxes.confidences[kept],
+        ),
+    )
+
+
+def _storable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """All but NULs, lone surrogates, and the first half of pdfium's line ends."""
+    return (codes != 0) & (codes >> 11 != 0xD800 >> 11) & (codes != ord("\r"))
+
+
+def _tidy(codes: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Which characters stay; turns the hyphens that do into "-"."""
+    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    kept = np.ones(len(codes), np.bool_)
+    for match in _LINE_END_HYPHEN.finditer(text):
+        hyphen, end = match.start(), match.end() if match["lower"] is None else match.start("lower")
+        codes[hyphen] = ord("-")
+        kept[hyphen + (match["lower"] is None) : end] = False
+    for match in _TRAILING_SPACES.finditer(text):
+        kept[match.start() : match.end() - 1] = False
+    start = len(text) - len(text.lstrip())
+    kept[:start] = False
+    kept[len(text.rstrip()) :] = False
+    return np.flatnonzero(kept)
