@@ -68,7 +68,7 @@ def papers(tmp_path: Path) -> Path:
     (folder / "garden.md").write_text("# Garden\n\nThe roses are watered every Monday morning by the gardener.\n")
     (folder / "deep" / "house.docx").write_bytes(make_docx([("Heading 1", "House"), ("Normal", "The roof is red.")]))
     (folder / "empty.txt").touch()
-    (folder / "photo.png").write_bytes(b"\x89PNG")
+    (folder / "song.mp3").write_bytes(b"ID3")
     (folder / ".hidden.md").write_text("Nobody reads this.")
     return folder
 
@@ -98,7 +98,7 @@ def test_without_a_server_commands_open_the_data_directory(tmp_path: Path, paper
         "empty.txt": "failed",
     }
     assert found["empty.txt"]["error"]["code"] == "EMPTY_FILE"
-    assert [Path(path).name for path in body["skipped"]] == ["photo.png"]
+    assert [Path(path).name for path in body["skipped"]] == ["song.mp3"]
 
     answer = cli.json("ask", "When are the roses watered?", "--kb", "Home")
     (citation,) = answer["citations"]
@@ -150,7 +150,7 @@ def test_a_running_server_is_talked_to(served: Cli, server: LumiServer, papers: 
     body = served.json("ingest", papers / "garden.md", "--kb", "papers", "--no-wait")
     assert [document["duplicate"] for document in body["documents"]] == [False]
     out, err = served("ingest", papers, "--kb", "Papers", code=1)
-    assert "photo.png" in out
+    assert "song.mp3" in out
     assert "Already there (1)" in out
     assert "3 files in Papers: 2 ready, 1 failed." in out
     assert "empty.txt: This file is empty" in err

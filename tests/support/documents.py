@@ -15,6 +15,7 @@ from pptx.util import Inches
 
 PARAGRAPH_MARK = "REPLACED-BY-XML"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+MP3 = b"ID3\x04" + bytes(64)
 
 
 def make_pdf(

@@ -90,7 +90,7 @@ def test_a_file_name_is_a_name_and_no_path(api: LumiClient, kb_id: str, filename
     [
         ("empty.txt", b"", 400, "EMPTY_FILE"),
         ("program.exe", b"MZ\x90\x00" + bytes(60), 415, "UNSUPPORTED_FILE_TYPE"),
-        ("picture.png", documents.PNG, 415, "UNSUPPORTED_FILE_TYPE"),
+        ("song.mp3", documents.MP3, 415, "UNSUPPORTED_FILE_TYPE"),
         ("text.pdf", b"This is plain text.", 400, "MIME_TYPE_MISMATCH"),
         ("paper.txt", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 400, "MIME_TYPE_MISMATCH"),
         ("archive.7z", b"7z\xbc\xaf\x27\x1c" + bytes(60), 415, "UNSUPPORTED_FILE_TYPE"),
@@ -181,10 +181,10 @@ def test_a_file_of_every_format_becomes_ready(library: Library, name: str) -> No
 
 def test_an_archive_is_one_document_whose_passages_know_their_member_and_page(api: LumiClient, kb_id: str) -> None:
     report = documents.make_pdf(["The first page.", "The zeppelin lands at noon."])
-    data = documents.make_zip({"trip/report.pdf": report, "notes.rtf": rb"{\rtf1 Notes.}", "photo.png": documents.PNG})
+    data = documents.make_zip({"trip/report.pdf": report, "notes.rtf": rb"{\rtf1 Notes.}", "song.mp3": documents.MP3})
     document = api.upload_ready(kb_id, "trip.zip", data)
     assert document["mime_type"] == "application/zip"
-    assert document["warnings"] == ["MEMBER_SKIPPED: photo.png: UNSUPPORTED_FILE_TYPE"]
+    assert document["warnings"] == ["MEMBER_SKIPPED: song.mp3: UNSUPPORTED_FILE_TYPE"]
     (hit,) = api.search("zeppelin", kb_ids=[kb_id], limit=1)
     assert hit["section_header"] == "trip/report.pdf"
 

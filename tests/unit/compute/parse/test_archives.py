@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 from support.books import make_mail, make_nested_zip, make_odf, make_tar, make_wide_zip
-from support.documents import PNG, make_docx, make_pdf, make_zip
+from support.documents import MP3, make_docx, make_pdf, make_zip
 
 from lumikb.compute.parse.errors import (
     ArchiveLimitError,
@@ -20,7 +20,7 @@ FILES = {
     "docs/b.pdf": make_pdf(["Page one.", "Page two."]),
     "inner.zip": make_zip({"c.md": b"# Head\n\nMarkdown text."}),
     "letter.eml": make_mail("Mail text.", subject="Letter"),
-    "photo.png": PNG,
+    "song.mp3": MP3,
     "empty.py": b"",
     ".git/config": b"[core]",
     "__MACOSX/docs/._a.docx": b"resource fork",
@@ -41,7 +41,7 @@ def test_each_document_stands_under_its_path(data: bytes, name: str):
         "Mail": ["letter.eml", "Letter"],
     }
     assert [parsed.page_at(parsed.text.index(text)) for text in ("Word", "Page two", "Mail")] == [None, 2, None]
-    assert parsed.warnings == ["MEMBER_SKIPPED: photo.png: UNSUPPORTED_FILE_TYPE"]
+    assert parsed.warnings == ["MEMBER_SKIPPED: song.mp3: UNSUPPORTED_FILE_TYPE"]
     assert all(parsed.text[heading.start : heading.end] == heading.title for heading in parsed.headings)
 
 
@@ -101,7 +101,7 @@ def test_locked_members_are_left_out_or_the_archive_is_encrypted():
 
 def test_an_archive_without_a_readable_member_is_refused():
     with pytest.raises(UnsupportedFormatError):
-        parse(make_zip({"a.png": PNG}), "a.zip")
+        parse(make_zip({"a.mp3": MP3}), "a.zip")
     with pytest.raises(CorruptedError):
         parse(make_zip({"a.txt": b"some text"}, compression=0).replace(b"some text", b"some test"), "a.zip")
 
@@ -115,7 +115,7 @@ def test_a_truncated_archive_is_corrupted(data: bytes, name: str, part: float):
 
 
 def test_warnings_are_bounded():
-    parsed = parse(make_zip({f"{number}.png": PNG for number in range(200)} | {"a.txt": b"hi"}), "a.zip")
+    parsed = parse(make_zip({f"{number}.mp3": MP3 for number in range(200)} | {"a.txt": b"hi"}), "a.zip")
     assert len(parsed.warnings) == 101
     assert parsed.warnings[-1] == "WARNINGS_LEFT_OUT"
 

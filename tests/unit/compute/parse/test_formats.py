@@ -1,6 +1,6 @@
 import pytest
 from support.books import make_epub, make_mail, make_odf, make_tar
-from support.documents import PNG, make_docx, make_html, make_ole, make_pdf, make_pptx, make_xlsx, make_zip
+from support.documents import MP3, PNG, make_docx, make_html, make_ole, make_pdf, make_pptx, make_xlsx, make_zip
 
 from lumikb.compute.parse.errors import (
     EmptyFileError,
@@ -11,7 +11,6 @@ from lumikb.compute.parse.errors import (
 )
 from lumikb.compute.parse.formats import Format, detect_format
 
-MP3 = b"ID3\x04" + bytes(64)
 HEAD_BYTES = 65_536
 SAMPLES = {
     Format.PDF: make_pdf(["page"]),

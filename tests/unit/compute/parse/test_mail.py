@@ -2,7 +2,7 @@ import base64
 
 import pytest
 from support.books import make_mail
-from support.documents import PNG, make_docx, make_pdf
+from support.documents import MP3, make_docx, make_pdf
 
 from lumikb.compute.parse.errors import ArchiveLimitError, EncryptedError
 from lumikb.compute.parse.models import ParsedText
@@ -39,7 +39,7 @@ def test_html_is_read_where_there_is_no_plain_text():
 def test_attachments_are_read_under_their_names_with_their_own_pages():
     attachments = [
         ("a.docx", "application/octet-stream", make_docx([("Heading 1", "Intro"), ("Normal", "Word text.")])),
-        ("photo.png", "image/png", PNG),
+        ("song.mp3", "audio/mpeg", MP3),
         ("Übersicht.pdf", "application/pdf", make_pdf(["Page one.", "Page two."])),
         ("last.txt", "text/x-notes", b"Last words."),
     ]
@@ -48,7 +48,7 @@ def test_attachments_are_read_under_their_names_with_their_own_pages():
     assert parsed.heading_path_at(parsed.text.index("Page two")) == ["Hello", "Übersicht.pdf"]
     pages = [parsed.page_at(parsed.text.index(text)) for text in ("Body", "Word", "Page one", "Page two", "Last")]
     assert pages == [None, None, 1, 2, None]
-    assert parsed.warnings == ["MEMBER_SKIPPED: photo.png: UNSUPPORTED_FILE_TYPE"]
+    assert parsed.warnings == ["MEMBER_SKIPPED: song.mp3: UNSUPPORTED_FILE_TYPE"]
 
 
 def test_a_forwarded_message_is_read():
