@@ -121,6 +121,10 @@ class Settings:
         3, "Tries that a document gets when something other than the document fails.", low=1, high=100
     )
     jobs_kept_days: int = setting(30, "Time after which a job that has ended is forgotten.", low=1, high=3650)
+    ocr_languages: str = setting(
+        "eng", "Languages of scans and images, as Tesseract names them, joined by `+`: `eng+deu`."
+    )
+    ocr_data_dir: str = setting("", "Directory of Tesseract's data; empty: where systems keep it.")
     chunk_tokens: int = setting(254, "Largest chunk, in tokens of the embedding model.", low=16, high=254)
     chunk_overlap: int = setting(32, "Overlap of neighbouring chunks, in tokens.", low=0, high=128)
     embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)

@@ -123,7 +123,13 @@ class Platform:
         params = ChunkParams(settings.chunk_tokens, settings.chunk_overlap)
         self._handlers: dict[str, JobHandler] = {
             INGEST_JOB: IngestHandler(
-                self.record, self.blobs, self.parser, self.models, params, stopping=self._stopping.is_set
+                self.record,
+                self.blobs,
+                self.parser,
+                self.models,
+                params,
+                stopping=self._stopping.is_set,
+                ocr_languages=settings.ocr_languages,
             ),
             PURGE_JOB: PurgeHandler(self.record, self.blobs),
         }
@@ -300,6 +306,7 @@ def _parse_limits(settings: Settings) -> ParseLimits:
         memory_bytes_max=settings.parse_memory_bytes_max,
         text_chars_max=settings.parse_text_chars_max,
         documents_per_process=settings.parse_documents_per_process,
+        ocr_data_dir=settings.ocr_data_dir,
     )
 
 

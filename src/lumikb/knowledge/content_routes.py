@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.response import Stream
 from sqlalchemy import Connection
 
+from lumikb.compute.parse.boxes import locate
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.http.ranges import byte_range
@@ -19,10 +20,11 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.models import Chunk, Version
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
-from lumikb.knowledge.wire import ChunkBody, ContentBody, VersionBody, VersionsBody, chunk_body, version_body
+from lumikb.knowledge.wire import ChunkBody, ContentBody, PlaceBody, VersionBody, VersionsBody, chunk_body, version_body
 from lumikb.store.record.engine import Record
 
 CONTENT_CHARS_MAX = 1_000_000
+LOCATE_CHARS_MAX = 100_000
 _ONE = "/knowledge-bases/{kb_id:str}/documents/{document_id:str}"
 
 
@@ -119,6 +121,31 @@ async def download_document(
     )
 
 
+@get(_ONE + "/locate", opt=requires(Permission.KB_READ), summary="Find a stretch of text on its pages")
+async def locate_document_text(
+    request: ActorRequest,
+    documents: NamedDependency[DocumentService],
+    record: NamedDependency[Record],
+    kb_id: str,
+    document_id: str,
+    start: int,
+    end: int,
+    version: int | None = None,
+) -> list[PlaceBody]:
+    """Where the text at `[start, end)` stands: per page a rectangle for each line, in fractions of the page from its
+    top left. Empty for documents without a fixed layout.
+    """
+    if not 0 <= start <= end <= start + LOCATE_CHARS_MAX:
+        raise InvalidInputError(f"start and end bound up to {LOCATE_CHARS_MAX} characters.", field="end")
+
+    def find(connection: Connection) -> list[PlaceBody]:
+        document = documents.get(connection, request.user, document_id, kb_id=kb_id)
+        parsed = documents.parsed_text(documents.version(connection, document, version))
+        return [PlaceBody(page, rects) for page, rects in locate(parsed, start, end)]
+
+    return await record.in_slow_pool(lambda: record.read(find))
+
+
 @get(_ONE + "/versions", opt=requires(Permission.KB_READ), summary="List a document's versions")
 async def list_document_versions(
     request: ActorRequest,
@@ -139,5 +166,11 @@ async def list_document_versions(
 content_router = Router(
     path="/",
     tags=["Documents"],
-    route_handlers=[get_document_content, list_document_chunks, download_document, list_document_versions],
+    route_handlers=[
+        get_document_content,
+        list_document_chunks,
+        download_document,
+        locate_document_text,
+        list_document_versions,
+    ],
 )

@@ -53,9 +53,12 @@ class IngestHandler:
         models: Callable[[], Models],
         params: ChunkParams,
         stopping: Callable[[], bool],
+        *,
+        ocr_languages: str,
     ) -> None:
         self._record = record
         self._blobs = blobs
+        self._ocr_languages = ocr_languages
         self._parser = parser
         self._models = models
         self._params = params
@@ -102,7 +105,9 @@ class IngestHandler:
         document = self._begin(job, Step.PARSE)
         with self._blobs.local_copy(document.sha256) as path:
             try:
-                parsed = self._parser.parse(path, document.filename, cancelled=self._cancelled(job))
+                parsed = self._parser.parse(
+                    path, document.filename, ocr_languages=self._ocr_languages, cancelled=self._cancelled(job)
+                )
             except ParseCancelledError:
                 raise JobCancelledError(CANCELLED) from None
         key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed))

@@ -106,6 +106,13 @@ class ContentBody(msgspec.Struct):
     total_chars: int
 
 
+class PlaceBody(msgspec.Struct):
+    """Rectangles on a page, one a line: [x0, y0, x1, y1] in fractions of the page from its top left."""
+
+    page: int
+    rects: list[list[float]]
+
+
 class VersionBody(msgspec.Struct, kw_only=True):
     """A version of a document; the `current` one is what readers see."""
 

@@ -431,6 +431,28 @@ def test_head_of_a_download_tells_its_length(api: LumiClient, library: Library) 
     assert (ranged.status_code, ranged.headers["content-length"]) == (206, "10")
 
 
+# Where text stands
+
+
+def test_text_of_a_page_is_found_on_it(api: LumiClient, library: Library) -> None:
+    path = library.path("observatory.pdf")
+    text = api.get(f"{path}/content").json()["text"]
+    start = text.index("every second Thursday")
+    (place,) = api.get(f"{path}/locate", params={"start": start, "end": start + 21}).json()
+    assert place["page"] == 2
+    ((x0, y0, x1, y1),) = place["rects"]
+    assert 0 < x0 < x1 < 1
+    assert 0 < y0 < y1 < 0.5
+    both = api.get(f"{path}/locate", params={"start": 0, "end": len(text)}).json()
+    assert [place["page"] for place in both] == [1, 2]
+    assert api.get(f"{library.path()}/locate", params={"start": 0, "end": 10}).json() == []
+
+
+@pytest.mark.parametrize("params", [{}, {"start": 5, "end": 4}, {"start": -1, "end": 4}, {"start": 0, "end": 100_001}])
+def test_a_stretch_that_is_none_is_refused(api: LumiClient, library: Library, params: dict[str, int]) -> None:
+    assert_error(api.get(f"{library.path('observatory.pdf')}/locate", params=params), 422)
+
+
 # Delete and retry
 
 
