@@ -47,7 +47,18 @@ from lumikb.store.record.migrate import migrate
 from lumikb.store.record.outbox import OutboxEvent
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
 
-CAPABILITIES = ["documents", "search", "answers", "conversations", "runs", "jobs", "api-keys"]
+CAPABILITIES = [
+    "documents",
+    "versions",
+    "urls",
+    "locate",
+    "search",
+    "answers",
+    "conversations",
+    "runs",
+    "jobs",
+    "api-keys",
+]
 
 log = get_logger(__name__)
 
