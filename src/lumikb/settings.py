@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -278,7 +278,18 @@ def _raw_values(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, s
         variable = f"LUMIKB_{name.upper()}"
         if variable in environ:
             raw[name], origins[name] = environ[variable], variable
+    notices += _unknown_variables(environ, known)
     return raw, origins, notices
+
+
+def _unknown_variables(environ: Mapping[str, str], known: set[str]) -> Iterator[str]:
+    """A notice for each variable that looks like a setting of ours and is none."""
+    names = {f"LUMIKB_{name.upper()}" for name in known} | {"LUMIKB_CONFIG"}
+    for variable in sorted(name for name in environ if name.startswith("LUMIKB_") and name not in names):
+        from difflib import get_close_matches  # hardly ever needed
+
+        meant = get_close_matches(variable, names, 1, cutoff=0.8)
+        yield f"{variable} is not a setting and changes nothing" + (f"; is {meant[0]} meant?" if meant else "")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

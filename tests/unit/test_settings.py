@@ -69,3 +69,11 @@ def test_a_settings_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     path.write_text("port = \n")
     with pytest.raises(SettingError, match="not TOML"):
         load_settings({"LUMIKB_CONFIG": str(path)})
+
+
+def test_a_variable_that_is_no_setting_is_told() -> None:
+    loaded = load_settings({"LUMIKB_PROT": "8081", "LUMIKB_QUITE_ELSE": "1", "LUMIKB_PORT": "8082", "OTHER": "x"})
+    assert loaded.notices == [
+        "LUMIKB_PROT is not a setting and changes nothing; is LUMIKB_PORT meant?",
+        "LUMIKB_QUITE_ELSE is not a setting and changes nothing",
+    ]
