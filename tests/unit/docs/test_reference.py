@@ -37,6 +37,7 @@ def test_page_equals_what_the_code_gives(pages: dict[str, str], name: str) -> No
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == pages[name], "run `make reference`"
 
 
+@pytest.mark.thorough
 def test_check_fails_when_a_page_is_stale(
     reference: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -212,6 +212,7 @@ def test_sizes_the_model_does_not_allow_are_refused() -> None:
             chunk_text(ParsedText(text="text"), TOKENIZER, params)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_ten_thousand_headings_take_seconds() -> None:
     parsed = _markdown("".join(f"{'#' * (1 + number % 4)} Head {number}\n{_words(60)}\n" for number in range(10_000)))

@@ -195,6 +195,7 @@ def test_spans_are_trimmed_ordered_and_complete(text: str) -> None:
     assert not text[last:].strip()
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("unit", [".", "\n", " ", "a", ". ", "a. ", "。", "1.", ".\n", "a.b", "\n \n", '."', *ROWS])
 def test_hostile_texts_take_linear_time(unit: str) -> None:

@@ -22,6 +22,8 @@ from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_bfloat16
 from lumikb.compute.embed.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.thorough
+
 Make = Callable[[GraphFiles, WordTable, Marks], Embedder]
 
 ENGINES: dict[str, Make] = {

@@ -17,6 +17,8 @@ from lumikb.compute.embed.model_files import ModelFiles, find_model_files, read_
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder
 
+pytestmark = pytest.mark.thorough
+
 
 class WrongEmbedder(OpenVinoEmbedder):
     def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -90,6 +90,7 @@ def test_a_long_text_equals_the_library_on_the_whole(tokenizer: Tokenizer, model
     assert tokens.offsets == expected.offsets
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "unit", ["plain words in a row ", "漢字", "x", "\u0301"], ids=["words", "cjk", "word", "accents"]

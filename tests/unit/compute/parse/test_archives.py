@@ -144,6 +144,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_archives_made_to_exhaust_are_refused_in_seconds(name: str):

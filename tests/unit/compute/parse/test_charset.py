@@ -199,6 +199,7 @@ def test_one_wrong_byte_does_not_hide_the_encoding():
     assert guess_encoding(data + b"\n\x82\xff\n") == "cp932"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [RUSSIAN, POLISH, JAPANESE, " \u0449" * 100])
 def test_guessing_looks_at_a_bounded_part(text: str):

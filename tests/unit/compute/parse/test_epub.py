@@ -89,6 +89,7 @@ def test_entities_of_a_table_of_contents_are_not_expanded():
     assert ("aaaa", 1) not in headings(parse(make_epub(CHAPTERS, navigation=navigation), "a.epub"))
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_a_long_table_of_contents_for_one_long_chapter_takes_seconds():
     entries = '<li><a href="c.xhtml">nowhere</a></li>' * 20_000

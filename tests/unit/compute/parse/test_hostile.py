@@ -13,6 +13,8 @@ from lumikb.compute.parse.errors import ParseError
 from lumikb.compute.parse.formats import Format
 from lumikb.compute.parse.parse import parse
 
+pytestmark = pytest.mark.thorough
+
 # PDF goes through native code: its hostile input is tested in a process of its own, with the parser pool.
 EXTENSIONS = [extension for kind in Format if kind is not Format.PDF for extension in kind.extensions]
 RTF = (

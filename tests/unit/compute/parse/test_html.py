@@ -67,6 +67,7 @@ def test_a_row_stays_one_line():
     assert parse(make_html(body), "a.html").text == "Term | first second\na | b"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "unit",
@@ -89,11 +90,13 @@ def test_fifty_thousand_open_elements_take_seconds(unit: str):
     parse((unit * 50_000).encode(), "a.html")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_fifty_thousand_nested_regions_take_seconds():
     parse(("<nav>x<div>" * 50_000 + "</div></nav>" * 50_000).encode(), "a.html")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_a_long_gap_in_preformatted_text_takes_no_long_time():
     parse(f"<pre>a{' ' * 100_000}b</pre>".encode(), "a.html")

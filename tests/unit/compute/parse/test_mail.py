@@ -121,6 +121,7 @@ def test_an_encrypted_message_is_encrypted(kind: str):
         mail(f"Content-Type: {kind}", base64.b64encode(b"secret"))
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_hostile_messages_are_refused_in_seconds():
     nested = make_mail("x")

@@ -15,6 +15,8 @@ from lumikb.compute.parse.errors import CorruptedError, ImageLimitError, MimeTyp
 from lumikb.compute.parse.ocr import OcrOptions, Recogniser, Word, _page_text, _parse_tsv, find_data
 from lumikb.compute.parse.parse import parse
 
+pytestmark = pytest.mark.thorough
+
 SENTENCES = "The harbour opens at seven.\nShips must report their cargo\nbefore they enter the basin."
 NO_OCR = OcrOptions(data_dir="/nonexistent")
 

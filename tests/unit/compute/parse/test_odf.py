@@ -112,6 +112,7 @@ def test_entities_and_bombs_are_refused():
         parse(make_odf("text", "", extra={"Pictures/1": bytes(64 << 20)}), "a.odt")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_markup_that_nests_deep_is_read():
     depth = 100_000
@@ -120,6 +121,7 @@ def test_markup_that_nests_deep_is_read():
     assert odt(start * depth + "deep" + end * depth).text == "deep"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_a_cell_that_stands_for_millions_is_bounded():
     cells = '<table:table-cell table:number-columns-repeated="16384"><text:p>abc</text:p></table:table-cell>'

@@ -87,12 +87,14 @@ def test_docx_nested_ten_thousand_deep_is_read():
     assert parsed.text == "deep down"
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_docx_with_very_many_paragraphs_takes_seconds():
     parsed = docx_of("".join(run(f"Paragraph {number}.") for number in range(100_000)))
     assert parsed.text.count("\n\n") == 99_999
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_a_note_of_very_many_runs_takes_seconds():
     runs = "<w:r><w:t>five words of a note </w:t></w:r>" * 100_000

@@ -53,6 +53,7 @@ def test_a_bookmark_whose_title_is_not_on_the_page_keeps_its_place_with_an_empty
     ]
 
 
+@pytest.mark.thorough
 def test_a_pdf_of_300_pages_keeps_its_map():
     pages = [f"Sentence number {number} stands here.\n" + "Filler words on a line.\n" * 30 for number in range(1, 301)]
     parsed = parse(make_pdf(pages), "a.pdf")

@@ -9,6 +9,8 @@ from lumikb.compute.parse.boxes import locate
 from lumikb.compute.parse.errors import CorruptedError
 from lumikb.compute.parse.parse import parse
 
+pytestmark = pytest.mark.thorough
+
 ROWS = [
     ("Model", "Weight", "Price"),
     ("A1", "12 kg", "300 EUR"),

@@ -99,6 +99,7 @@ def test_line_ends_and_encodings_stay():
     assert [heading.title for heading in parsed.headings] == ["def grüße"]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     ("name", "line"),

@@ -91,6 +91,7 @@ def test_markdown_has_the_same_headings_with_every_line_end(line_end: str):
     assert path_of(parsed, "body") == ["One", "Two words", "Three"]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(30)
 def test_a_long_gap_in_front_matter_takes_no_long_time():
     parsed = parse(f"---\ntitle: a{' ' * 60_000}b\n---\ntext".encode(), "a.md")

@@ -20,7 +20,7 @@ from lumikb.store.record.tables.work import jobs
 from .conftest import Handler, Workshop
 
 # DBOS keeps its registry in the process: one engine at a time.
-pytestmark = pytest.mark.xdist_group("dbos")
+pytestmark = [pytest.mark.xdist_group("dbos"), pytest.mark.thorough]
 
 ENDED = {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.PARKED}
 

@@ -33,6 +33,8 @@ from lumikb.store.workers import parser_handle
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
 
+pytestmark = pytest.mark.thorough
+
 LIMITS = ParseLimits(seconds_max=60, memory_bytes_max=1 << 30, text_chars_max=1_000_000, documents_per_process=100)
 WAIT_SECONDS_MAX = 30
 
