@@ -32,8 +32,8 @@ WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
 STEP_RETRY_FACTOR = 4.0
 
-# Deaths of the process under one job after which it is given up. Documents are parsed in processes of their own, so the
-# server's death is hardly ever theirs: the bound only ends what would go on for ever.
+# Deaths of the process in one step of a job after which it is given up. Documents are parsed in processes of their own,
+# so the server's death is hardly ever theirs: the bound only ends what would go on for ever.
 DEATHS_MAX = 20
 _AT_WORK = ("PENDING", "ENQUEUED", "DELAYED")
 
@@ -47,13 +47,20 @@ class InterruptedJob(BaseException):
 class DbosSteps:
     """`Steps` on DBOS, for use inside a workflow. Once `closing` is set no step begins, and none records an error.
 
-    `tell` is told what made a step fail that will be tried again.
+    `tell` is told what made a step fail that will be tried again, `ended` is called when one has ended.
     """
 
-    def __init__(self, attempts_max: int, closing: threading.Event, tell: Callable[[LumiError], None]) -> None:
+    def __init__(
+        self,
+        attempts_max: int,
+        closing: threading.Event,
+        tell: Callable[[LumiError], None],
+        ended: Callable[[], None],
+    ) -> None:
         self._attempts_max = attempts_max
         self._closing = closing
         self._tell = tell
+        self._ended = ended
 
     def run(self, name: str, step: Callable[..., Result], *args: Any) -> Result:
         """See `Steps.run`."""
@@ -71,7 +78,9 @@ class DbosSteps:
         if self._closing.is_set():
             raise InterruptedJob
         try:
-            return step(*args)
+            result = step(*args)
+            self._ended()
+            return result
         except Exception as error:
             if self._closing.is_set():  # the shutdown is the cause: pools and connections go away under the step
                 raise InterruptedJob from None
@@ -238,12 +247,13 @@ class JobEngine:
         return job
 
     def _work(self, job: Job) -> None:
-        if job.attempts > self._deaths_max:
-            message = f"Processing ended without an answer {job.attempts - 1} times. It was given up."
+        deaths = job.attempts - job.attempts_at_step - 1
+        if deaths >= self._deaths_max:
+            message = f"Processing ended without an answer {deaths} times in the same step. It was given up."
             self._end(job, JobStatus.PARKED, "GAVE_UP", message)
             return
         try:
-            self._handlers[job.type].run(job, DbosSteps(self._attempts_max, self.closing, self._tell_of(job)))
+            self._handlers[job.type].run(job, self._steps_of(job))
         except JobCancelledError:
             self._record.write(lambda unit: repository.end_job(unit, job.id, JobStatus.CANCELLED))
         except Exception as error:
@@ -264,6 +274,12 @@ class JobEngine:
 
         log.warning("job ended", job_id=job.id, job_type=job.type, status=str(status), code=code, message=message)
         self._record.write(end)
+
+    def _steps_of(self, job: Job) -> DbosSteps:
+        def ended() -> None:
+            self._record.write(lambda unit: repository.record_step(unit, job.id))
+
+        return DbosSteps(self._attempts_max, self.closing, self._tell_of(job), ended)
 
     def _tell_of(self, job: Job) -> Callable[[LumiError], None]:
         def tell(error: LumiError) -> None:

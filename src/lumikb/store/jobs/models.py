@@ -36,7 +36,8 @@ class Job:
     """A job as the record shows it.
 
     `progress` is in percent; a smaller `priority` is sooner; `blobs` are what its steps hand to each
-    other; `result` counts what a completed job did.
+    other; `result` counts what a completed job did. `attempts_at_step` is how many attempts
+    there had been when its newest step ended.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Job:
     progress: float
     message: str | None
     attempts: int
+    attempts_at_step: int
     error_code: str | None
     error_message: str | None
     kb_id: str | None

@@ -30,6 +30,7 @@ _COLUMNS = [
         "progress",
         "message",
         "attempts",
+        "attempts_at_step",
         "error_code",
         "error_message",
         "kb_id",
@@ -204,6 +205,11 @@ def record_retry(unit: UnitOfWork, job_id: str, reason: str) -> None:
     """Show why a step is tried again."""
     message = f"Trying again: {reason}"[:MESSAGE_CHARS_MAX]
     unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(message=message, updated_at=clock.now()))
+
+
+def record_step(unit: UnitOfWork, job_id: str) -> None:
+    """Note that a step has ended: deaths from here on count anew."""
+    unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(attempts_at_step=jobs.c.attempts))
 
 
 def is_open(connection: Connection, job_id: str) -> bool:

@@ -211,6 +211,20 @@ def test_a_job_whose_process_died_after_its_end_is_cleared_by_the_next(workshop:
     assert handler.results == []
 
 
+def test_deaths_count_anew_once_a_step_has_ended(workshop: Workshop) -> None:
+    handler = Handler(done, done)
+    workshop.open(handler, attempts_max=2)
+    job_id = workshop.create()
+    workshop.record.write(
+        lambda unit: unit.connection.execute(
+            update(jobs).where(jobs.c.id == job_id).values(attempts=7, attempts_at_step=6)
+        )
+    )
+    workshop.dispatcher().dispatch()
+    job = ended(workshop, job_id)
+    assert (job.status, job.attempts, job.attempts_at_step) == (JobStatus.COMPLETED, 8, 8)
+
+
 def test_what_ends_its_own_process_each_time_is_parked(workshop: Workshop) -> None:
     crash = Flaky(ParserDiedError("This file crashes its reader."), 99)
     handler = Handler(crash)

@@ -15,6 +15,7 @@ jobs = Table(
     Column("progress", Float(), nullable=False),  # percent
     Column("message", String(255)),
     Column("attempts", Integer, nullable=False),
+    Column("attempts_at_step", Integer, nullable=False, server_default="0"),  # when its newest step ended
     Column("error_code", String(64)),
     Column("error_message", Text),
     Column("kb_id", Id),
