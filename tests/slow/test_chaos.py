@@ -19,7 +19,9 @@ from support.server import LumiClient, LumiServer, poll
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "0"))
-LIFE_SECONDS_MAX = 3.0
+# Long enough now and then for the longest step, embedding after the model was loaded: work that never gets on is given
+# up.
+LIFE_SECONDS_MAX = 10.0
 # More are not uploaded until some have ended, or the lives after the last kill would be the only ones that count.
 OPEN_MAX = 8
 

@@ -143,7 +143,9 @@ class DocumentService:
 
     def version(self, connection: Connection, document: Document, number: int | None) -> Version:
         """One version; None asks for the one that readers see, or the newest before there is one."""
-        version = version_repository.find_version(connection, document, number)
+        version = None
+        if number is None or 1 <= number <= document.version:
+            version = version_repository.find_version(connection, document, number)
         if version is None:
             raise VersionNotFoundError(f"The document has no version {number}.", versions=document.version)
         return version
@@ -254,8 +256,9 @@ def checked(new: NewDocument) -> NewDocument:
     tags = sorted({tag.strip() for tag in new.tags if tag.strip()})
     if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
         raise InvalidInputError(f"At most {TAGS_MAX} tags of {TAG_CHARS_MAX} characters.", field="tags")
-    if len(msgspec.json.encode(new.metadata)) > METADATA_BYTES_MAX:
-        raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes.", field="metadata")
+    metadata = msgspec.json.encode(new.metadata)
+    if len(metadata) > METADATA_BYTES_MAX or rb"\u0000" in metadata:
+        raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes, and no NUL.", field="metadata")
     if new.priority is not None and not 1 <= new.priority <= PRIORITY_MAX:
         raise InvalidInputError(f"priority must lie between 1 and {PRIORITY_MAX}.", field="priority")
     return replace(new, filename=name, tags=tags)

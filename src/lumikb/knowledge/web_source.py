@@ -141,8 +141,10 @@ def _checked(url: str) -> str:
         usable = usable and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
-    if not usable or len(url) > URL_CHARS_MAX or not url.isprintable() or " " in url:
-        raise UrlRefusedError("Send an http or https address without a user name.", field="url")
+    if not usable or len(url) > URL_CHARS_MAX or not url.isascii() or not url.isprintable() or " " in url:
+        raise UrlRefusedError(
+            "Send an http or https address without a user name, in ASCII as a browser copies it.", field="url"
+        )
     return url.partition("#")[0]
 
 

@@ -58,7 +58,8 @@ def test_a_new_version_replaces_the_old_one_and_keeps_what_stayed_the_same(
         params = {} if number is None else {"version": number}
         assert api.get(f"{path_of(mill)}/content", params=params).json()["text"] == text
         assert api.get(f"{path_of(mill)}/download", params=params).content == text.encode()
-    assert_error(api.get(f"{path_of(mill)}/content", params={"version": 3}), 404, "VERSION_NOT_FOUND")
+    for wrong in (3, 0, -1, 2**31, 2**63, 2**200):
+        assert_error(api.get(f"{path_of(mill)}/content", params={"version": wrong}), 404, "VERSION_NOT_FOUND")
     chunks = api.get(f"{path_of(mill)}/chunks", params={"limit": 100}).json()["data"]
     assert {chunk["version"] for chunk in chunks} == {2}
     assert all(SECOND[chunk["char_start"] : chunk["char_end"]] == chunk["content"] for chunk in chunks)
@@ -126,6 +127,7 @@ def test_name_tags_and_metadata_are_changed(api: LumiClient, mill: dict[str, Any
     assert api.search("mill", kb_ids=[mill["kb_id"]])[0]["document_name"] == "Rye mill.txt"
     assert_error(api.patch(path_of(mill), json={"name": ""}), 422)
     assert_error(api.patch(path_of(mill), json={"nome": "x"}), 422)
+    assert_error(api.patch(path_of(mill), json={"metadata": {"a": "\0"}}), 422)
 
 
 def test_many_documents_are_changed_each_for_itself(api: LumiClient, kb_id: str) -> None:

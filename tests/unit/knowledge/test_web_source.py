@@ -92,6 +92,8 @@ def test_what_is_no_document_is_refused(site: Site, page: Page) -> None:
         "http://example.org:99999/",
         "http://[::1",
         "http://example.org/a b",
+        "http://①②⑦.0.0.1/",
+        "http://bücher.example/ä",
         "http://example.org/\r\nHost: x",
         "http://example.org/" + "a" * 2_000,
         "",

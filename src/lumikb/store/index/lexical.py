@@ -25,6 +25,8 @@ _RESERVED_KEY = 2**64 - 1
 _BODY_ANALYSER = "lumikb_english_1"
 _EXACT_ANALYSER = "lumikb_exact_1"
 _WRITER_BYTES = 64_000_000
+# Files that each segment has.
+_SUFFIXES = ("fast", "term", "idx", "pos", "fieldnorm", "store")
 
 
 class TantivyLexicalIndex:
@@ -167,7 +169,11 @@ class TantivyLexicalIndex:
         """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""
         self._check_held()
         with _translated():
-            if not HeldFiles(self._files_in_use()).sound:
+            paths = list(self._files_in_use())
+            segments = {path.name.partition(".")[0] for path in paths}
+            names = {path.name for path in paths}
+            complete = all(f"{segment}.{suffix}" in names for segment in segments for suffix in _SUFFIXES)
+            if not complete or not HeldFiles(paths).sound:
                 raise IndexDamagedError("files of the lexical index are not what was written")
             searcher = self._searcher
             hits = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs), count=False).hits

@@ -265,6 +265,13 @@ def test_files_that_were_damaged_at_rest_are_not_opened(
     assert opened(directory).watermark == 0
 
 
+@pytest.mark.parametrize("suffix", ["fast", "term", "idx", "pos", "fieldnorm", "store"])
+def test_a_file_that_is_gone_is_named(index: TantivyLexicalIndex, directory: Path, suffix: str) -> None:
+    next(directory.glob(f"*.{suffix}")).unlink()
+    with pytest.raises(IndexDamagedError):
+        index.keys()
+
+
 def test_keys_are_those_of_the_rows(index: TantivyLexicalIndex) -> None:
     index.apply([2], [row(6, "more")], 8)
     assert sorted(index.keys()) == [1, 3, 4, 5, 6]
