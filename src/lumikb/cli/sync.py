@@ -14,7 +14,6 @@ from lumikb.cli.uploads import Outcome, Upload, upload_files
 # Under these names a document's metadata tells which file of which folder it mirrors.
 FOLDER, PATH = "sync_folder", "sync_path"
 DOCUMENTS_MAX = 1_000_000
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,12 @@ def make_plan(root: str, local: dict[str, Path], sums: dict[str, str], mirrored:
         else:
             by_path[document["metadata"].get(PATH)] = document
     missing = {document["sha256"]: document for path, document in by_path.items() if path not in local}
+    mirrored_sums = {document["sha256"] for path, document in by_path.items() if sums.get(path) == document["sha256"]}
     for path, file in local.items():
         document = by_path.get(path)
         if document is not None and document["sha256"] == sums[path]:
             plan.unchanged.append((document, path))
-        elif document is not None and any(
-            other["sha256"] == sums[path] and sums.get(name) == sums[path] for name, other in by_path.items()
-        ):
+        elif document is not None and sums[path] in mirrored_sums:
             plan.gone.append(document)  # its file became a copy of another one, which is there
         elif document is not None:
             plan.uploads.append(Upload(file, change="changed", document_id=document["id"]))
@@ -98,8 +96,5 @@ def _text(path: Path) -> str:
 
 
 def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
     with file.open("rb") as content:
-        while piece := content.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(content, "sha256").hexdigest()

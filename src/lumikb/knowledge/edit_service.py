@@ -9,6 +9,7 @@ from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.knowledge import repository, version_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.errors import DocumentNotFoundError, DuplicateDocumentError, UndoExpiredError
+from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import Accepted, BulkAction, Document, DocumentStatus, NewDocument
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import DocumentService, accepted_mime_type, checked, enqueue_ingest
@@ -16,7 +17,6 @@ from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.jobs.repository import cancel_document_jobs, cancel_waiting
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
-from lumikb.store.record.outbox import append_outbox
 
 BULK_IDS_MAX = 500
 _OPEN = {DocumentStatus.PENDING, DocumentStatus.PROCESSING}
@@ -132,11 +132,9 @@ class DocumentEditor:
         if document.status is not before:
             raise InvalidInputError(f"Only a document that is {before} becomes {after}.", status=str(document.status))
         repository.update_document(unit, document.id, status=after)
-        if away:
-            append_change(unit, kb_id, "remove", repository.chunk_keys_of(unit.connection, document))
-        else:
-            append_change(unit, kb_id, "add", repository.chunk_keys_of(unit.connection, document))
-        _tell(unit, document, after)
+        keys = repository.chunk_keys_of(unit.connection, document)
+        append_change(unit, kb_id, "remove" if away else "add", keys)
+        tell_status(unit, document, after)
         _audit(unit, actor, "document.archived" if away else "document.unarchived", document)
 
     def _add_version(
@@ -177,11 +175,7 @@ class DocumentEditor:
     def _reveal(self, unit: UnitOfWork, document: Document) -> None:
         if document.status is not DocumentStatus.ARCHIVED:
             append_change(unit, document.kb_id, "add", repository.chunk_keys_of(unit.connection, document))
-        _tell(unit, document, document.status)
-
-
-def _tell(unit: UnitOfWork, document: Document, status: DocumentStatus) -> None:
-    append_outbox(unit, "document.status", {"document_id": document.id, "kb_id": document.kb_id, "status": str(status)})
+        tell_status(unit, document, document.status)
 
 
 def _audit(unit: UnitOfWork, actor: Actor, action: str, document: Document, **details: Any) -> None:

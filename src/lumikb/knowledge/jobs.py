@@ -16,6 +16,7 @@ from lumikb.compute.embed.load import Models
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.knowledge import derived, repository
+from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
@@ -23,7 +24,6 @@ from lumikb.store.jobs.models import Job, JobStatus, Steps
 from lumikb.store.jobs.repository import end_job, forget_blobs, is_open, note_blob, record_progress
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
-from lumikb.store.record.outbox import append_outbox
 from lumikb.store.workers.errors import ParseCancelledError
 from lumikb.store.workers.parser_pool import ParserPool
 
@@ -84,7 +84,7 @@ class IngestHandler:
             unit, document.id, status=status, current_step=None, error_code=code, error_message=message
         )
         repository.update_version(unit, document.latest_version_id, status=DocumentStatus.FAILED)
-        _tell(unit, document, status)
+        tell_status(unit, document, status)
         append_event(
             unit,
             "document.failed",
@@ -205,9 +205,7 @@ class IngestHandler:
         if not end_job(unit, job.id, JobStatus.COMPLETED, result=done):
             raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
-        if document.current_chunk_set_id is not None:
-            former = repository.chunk_keys(unit.connection, chunk_set_id=document.current_chunk_set_id)
-            append_change(unit, document.kb_id, "remove", former)
+        append_change(unit, document.kb_id, "remove", repository.chunk_keys_of(unit.connection, document))
         embedder = self._models().bulk
         values = {
             "id": job.id,
@@ -230,7 +228,7 @@ class IngestHandler:
         )
         repository.update_version(unit, document.latest_version_id, status=DocumentStatus.READY)
         append_change(unit, document.kb_id, "add", keys)
-        _tell(unit, document, DocumentStatus.READY)
+        tell_status(unit, document, DocumentStatus.READY)
         append_event(
             unit,
             "document.ready",
@@ -325,8 +323,3 @@ def _living(document: Document | None) -> Document:
     if document is None:
         raise JobCancelledError(DELETED)
     return document
-
-
-def _tell(unit: UnitOfWork, document: Document, status: DocumentStatus) -> None:
-    payload = {"document_id": document.id, "kb_id": document.kb_id, "status": str(status)}
-    append_outbox(unit, "document.status", payload)

@@ -115,7 +115,6 @@ class Document:
     size_bytes: int
     mime_type: str
     filename: str
-    parsed_sha256: str | None
     page_count: int | None
     char_count: int | None
     chunk_count: int

@@ -5,12 +5,12 @@ from datetime import timedelta
 from lumikb.audit.repository import append_event
 from lumikb.kit import clock
 from lumikb.knowledge import repository
+from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import Document
 from lumikb.store.jobs.models import PRIORITY_BULK
 from lumikb.store.jobs.repository import cancel_document_jobs, create_job
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import UnitOfWork
-from lumikb.store.record.outbox import append_outbox
 
 PURGE_JOB = "document.purge"
 
@@ -30,7 +30,7 @@ def remove_document(unit: UnitOfWork, actor_id: str, document: Document, undo_se
         priority=PRIORITY_BULK,
         not_before=moment + timedelta(seconds=undo_seconds),
     )
-    append_outbox(unit, "document.status", {"document_id": document.id, "kb_id": document.kb_id, "status": "DELETED"})
+    tell_status(unit, document, "DELETED")
     append_event(
         unit,
         "document.deleted",

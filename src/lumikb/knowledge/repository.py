@@ -249,7 +249,6 @@ def _documents() -> Select[Any]:
             version.size_bytes,
             version.mime_type,
             version.filename,
-            version.parsed_sha256,
             version.page_count,
             version.char_count,
             func.coalesce(chunk_sets.c.chunk_count, 0).label("chunk_count"),

@@ -29,6 +29,7 @@ from lumikb.knowledge.errors import (
     UploadLostError,
     VersionNotFoundError,
 )
+from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import (
     TAGS_MAX,
     Accepted,
@@ -44,7 +45,6 @@ from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE
 from lumikb.store.jobs.repository import create_job
 from lumikb.store.record.engine import Record, UnitOfWork
-from lumikb.store.record.outbox import append_outbox
 
 INGEST_JOB = "document.ingest"
 FILENAME_CHARS_MAX = 255
@@ -219,8 +219,7 @@ def enqueue_ingest(unit: UnitOfWork, actor: Actor, document_id: str, priority: i
         priority=priority or PRIORITY_INTERACTIVE,
     )
     repository.update_document(unit, document.id, job_id=job_id)
-    status = {"document_id": document.id, "kb_id": document.kb_id, "status": str(document.status)}
-    append_outbox(unit, "document.status", status)
+    tell_status(unit, document, document.status)
     return replace(document, job_id=job_id)
 
 

@@ -209,11 +209,9 @@ def kb_stats_body(stats: KbStats) -> KbStatsBody:
     return KbStatsBody(stats.documents, stats.documents_by_status, stats.chunks, stats.vectors, stats.total_size_bytes)
 
 
-def error_note(document: Document) -> ErrorNote | None:
-    """Why the document failed, if it did."""
-    if document.error_code is None:
-        return None
-    return ErrorNote(document.error_code, document.error_message or "")
+def error_note(code: str | None, message: str | None) -> ErrorNote | None:
+    """Why something failed, if it did."""
+    return None if code is None else ErrorNote(code, message or "")
 
 
 def document_body(document: Document, *, duplicate: bool = False) -> DocumentBody:
@@ -229,7 +227,7 @@ def document_body(document: Document, *, duplicate: bool = False) -> DocumentBod
         status=document.status,
         current_step=document.current_step,
         progress=document.progress,
-        last_error=error_note(document),
+        last_error=error_note(document.error_code, document.error_message),
         warnings=document.warnings,
         retry_count=document.retry_count,
         version=document.version,
@@ -253,7 +251,7 @@ def document_status_body(document: Document) -> DocumentStatusBody:
         status=document.status,
         current_step=document.current_step,
         progress=document.progress,
-        last_error=error_note(document),
+        last_error=error_note(document.error_code, document.error_message),
         warnings=document.warnings,
         retry_count=document.retry_count,
         chunk_count=document.chunk_count,

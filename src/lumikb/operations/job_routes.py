@@ -15,7 +15,7 @@ from lumikb.kit import clock
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB
-from lumikb.knowledge.wire import ErrorNote
+from lumikb.knowledge.wire import ErrorNote, error_note
 from lumikb.operations.jobs import JobService
 from lumikb.store.jobs.models import Job, JobStatus
 from lumikb.store.jobs.repository import QueueDepth
@@ -140,7 +140,7 @@ def job_body(job: Job) -> JobBody:
         progress=job.progress,
         message=job.message,
         attempts=job.attempts,
-        error=None if job.error_code is None else ErrorNote(job.error_code, job.error_message or ""),
+        error=error_note(job.error_code, job.error_message),
         result=job.result,
         kb_id=job.kb_id,
         document_id=job.document_id,
