@@ -92,6 +92,18 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+def wait_until_it_parses(child: int, start: int) -> None:
+    """Wait until `child`, which had used `start` ticks when it was ready, is in the middle of a document."""
+    wait_until(lambda: cpu_ticks(child) > start + 20)
+
+
+def warm(pool: ParserPool, files: Files) -> tuple[int, int]:
+    """A child of `pool` that is ready and at rest, and the ticks it has used: starting takes ticks of its own."""
+    pool.parse(files("warm", b"text"), "warm.txt")
+    (child,) = children()
+    return child, cpu_ticks(child)
+
+
 def slow_pdf() -> bytes:
     """Keeps pdfium busy for minutes in little memory."""
     return make_flate_bomb(megabytes=2, pages=5000)
@@ -207,11 +219,11 @@ def test_a_process_that_does_not_start_is_not_blamed_on_the_document(
 def test_a_crash_while_parsing_is_an_error_and_the_next_document_gets_a_new_child(pools: Pools, files: Files):
     pool = pools()
     path = files("a", slow_pdf())
+    child, start = warm(pool, files)
     with ThreadPoolExecutor(1) as threads:
         parsing = threads.submit(pool.parse, path, "a.pdf")
-        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children()))
-        for child in children():
-            os.kill(child, signal.SIGSEGV)
+        wait_until_it_parses(child, start)
+        os.kill(child, signal.SIGSEGV)
         with pytest.raises(ParserDiedError) as caught:
             parsing.result(WAIT_SECONDS_MAX)
     assert caught.value.details == {"exit_code": -signal.SIGSEGV}
@@ -240,9 +252,10 @@ def test_cancelling_kills_the_child(pools: Pools, files: Files):
     pool = pools()
     cancel = threading.Event()
     path = files("a", slow_pdf())
+    child, start = warm(pool, files)
     with ThreadPoolExecutor(1) as threads:
         parsing = threads.submit(lambda: pool.parse(path, "a.pdf", cancelled=cancel.is_set))
-        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children()))
+        wait_until_it_parses(child, start)
         cancel.set()
         with pytest.raises(ParseCancelledError):
             parsing.result(WAIT_SECONDS_MAX)
@@ -297,14 +310,17 @@ def test_the_child_has_neither_secrets_nor_files_of_the_parent(
 
 
 def test_a_parent_killed_in_the_middle_of_a_document_leaves_no_orphan(files: Files):
-    path = files("a", slow_pdf())
+    paths = files("warm", b"text"), files("a", slow_pdf())
     program = (
         "import sys; from pathlib import Path; from lumikb.store.workers.parser_pool import *; "
-        "ParserPool(1, ParseLimits(300, 1 << 30, 1000000, 9)).parse(Path(sys.argv[1]), 'a.pdf')"
+        "pool = ParserPool(1, ParseLimits(300, 1 << 30, 1000000, 9)); "
+        "pool.parse(Path(sys.argv[1]), 'a.txt'); print(flush=True); pool.parse(Path(sys.argv[2]), 'a.pdf')"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(path)]) as parent:
-        wait_until(lambda: any(cpu_ticks(child) > 30 for child in children(parent.pid)))
+    with subprocess.Popen([sys.executable, "-c", program, *map(str, paths)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
         (child,) = children(parent.pid)
+        wait_until_it_parses(child, cpu_ticks(child))
         parent.kill()
     wait_until(lambda: not Path(f"/proc/{child}").exists())
 
