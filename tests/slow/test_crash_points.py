@@ -21,6 +21,7 @@ ENGINE = "lumikb.store.jobs.engine:JobEngine"
 # Where the process ends: a method, and whether before it runs or after; the n-th time it is called.
 INGEST_POINTS = [
     *((INGEST, step, when, 1) for step in ("_parse", "_chunk", "_embed", "_store") for when in ("before", "after")),
+    *((INGEST, "_embed", when, 2) for when in ("before", "after")),
     *((INGEST, "_put", when, nth) for nth in (1, 2, 3) for when in ("before", "after")),
     *((INGEST, "_show", "after", nth) for nth in (1, 2, 3, 4, 5)),
     (INGEST, "_publish", "before", 1),
@@ -60,6 +61,8 @@ def dies(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(target, {method!r}, dies)
+import lumikb.knowledge.jobs
+lumikb.knowledge.jobs.EMBED_PART = 2
 from lumikb.cli.main import main
 main()
 """

@@ -26,6 +26,7 @@ class _ChunksBlob(msgspec.Struct, array_like=True):
 
 class _VectorsBlob(msgspec.Struct, array_like=True):
     job_id: str
+    start: int
     dimensions: int
     vectors: bytes
     copied: int
@@ -51,9 +52,13 @@ def get_chunks(blobs: BlobStore, key: str) -> list[Chunk]:
     return msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob).chunks
 
 
-def pack_vectors(job_id: str, vectors: NDArray[np.float32], *, copied: int) -> bytes:
-    """A job's vectors, a row for each chunk, as little-endian float16, and how many were taken over."""
-    return msgspec.msgpack.encode(_VectorsBlob(job_id, vectors.shape[1], vectors.astype("<f2").tobytes(), copied))
+def pack_vectors(job_id: str, start: int, vectors: NDArray[np.float32], *, copied: int) -> bytes:
+    """Vectors of a job's chunks from `start` on, a row for each, as little-endian float16.
+
+    `copied` is how many of them were taken over from passages of the same text.
+    """
+    packed = vectors.astype("<f2").tobytes()
+    return msgspec.msgpack.encode(_VectorsBlob(job_id, start, vectors.shape[1], packed, copied))
 
 
 def get_vectors(blobs: BlobStore, key: str) -> tuple[NDArray[np.float16], int]:

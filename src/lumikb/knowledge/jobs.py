@@ -1,6 +1,7 @@
 """The durable work behind documents: ingestion and erasure."""
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,8 @@ from lumikb.store.workers.parser_pool import ParserPool
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
+# Chunks whose vectors are kept together: what a process that dies loses of its work, some seconds of it.
+EMBED_PART = 512
 
 DELETED = "The document was deleted."
 CANCELLED = "The job was cancelled."
@@ -68,9 +71,12 @@ class IngestHandler:
         """See `JobHandler.run`."""
         try:
             parsed_key = steps.run("parse", self._parse, job)
-            chunks_key = steps.run("chunk", self._chunk, job, parsed_key)
-            vectors_key = steps.run("embed", self._embed, job, parsed_key, chunks_key)
-            steps.run("store", self._store, job, parsed_key, chunks_key, vectors_key)
+            chunks_key, count = steps.run("chunk", self._chunk, job, parsed_key)
+            vectors_keys = [
+                steps.run(f"embed {start}", self._embed, job, parsed_key, chunks_key, start)
+                for start in range(0, count, EMBED_PART)
+            ]
+            steps.run("store", self._store, job, parsed_key, chunks_key, vectors_keys)
         finally:
             return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
 
@@ -125,36 +131,42 @@ class IngestHandler:
         self._record.write(keep)
         return key
 
-    def _chunk(self, job: Job, parsed_key: str) -> str:
+    def _chunk(self, job: Job, parsed_key: str) -> tuple[str, int]:
+        """Keep the chunks; gives their blob's key and how many they are."""
         self._begin(job, Step.CHUNK)
         parsed = derived.get_parsed(self._blobs, parsed_key)
         chunks = chunk_text(parsed, self._models().tokenizer, self._params)
-        return self._put(job, derived.pack_chunks(job.id, chunks))
+        return self._put(job, derived.pack_chunks(job.id, chunks)), len(chunks)
 
-    def _embed(self, job: Job, parsed_key: str, chunks_key: str) -> str:
-        document = self._begin(job, Step.EMBED)
+    def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int) -> str:
+        """Keep the vectors of the chunks from `start` on that make one part; gives their blob's key."""
         chunks = derived.get_chunks(self._blobs, chunks_key)
+        count = len(chunks)
+        document = self._begin(job, Step.EMBED, start / count)
+        part = chunks[start : start + EMBED_PART]
+        del chunks
         embedder = self._models().bulk
-        vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
+        vectors = np.empty((len(part), embedder.dimensions), np.float32)
         known = self._known_vectors(document, embedder)
-        if known:
-            text = derived.get_parsed(self._blobs, parsed_key).text
-            hashes = [_text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
-        else:
-            hashes = [""] * len(chunks)
+        hashes = self._text_hashes(parsed_key, part) if known else [""] * len(part)
         for at, sha256 in enumerate(hashes):
             if sha256 in known:
                 vectors[at] = known[sha256]
         # By length, so that a batch pads little; each vector lands in its chunk's row.
         fresh = [at for at, sha256 in enumerate(hashes) if sha256 not in known]
-        order = sorted(fresh, key=lambda at: len(chunks[at].token_ids))
-        for done in range(0, len(order), EMBED_BATCH):
+        fresh.sort(key=lambda at: len(part[at].token_ids))
+        copied = len(part) - len(fresh)
+        for done in range(0, len(fresh), EMBED_BATCH):
             if self._stopping():
                 raise JobCancelledError("The process is going down.")
-            batch = order[done : done + EMBED_BATCH]
-            vectors[batch] = embedder.embed([chunks[at].token_ids for at in batch])
-            self._show(job, Step.EMBED, (done + len(batch)) / len(order))
-        return self._put(job, derived.pack_vectors(job.id, vectors, copied=len(chunks) - len(order)))
+            batch = fresh[done : done + EMBED_BATCH]
+            vectors[batch] = embedder.embed([part[at].token_ids for at in batch])
+            self._show(job, Step.EMBED, (start + copied + done + len(batch)) / count)
+        return self._put(job, derived.pack_vectors(job.id, start, vectors, copied=copied))
+
+    def _text_hashes(self, parsed_key: str, chunks: list[Chunk]) -> list[str]:
+        text = derived.get_parsed(self._blobs, parsed_key).text
+        return [_text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
 
     def _known_vectors(self, document: Document, embedder: Embedder) -> dict[str, NDArray[np.float16]]:
         """Vectors of the passages that readers see now, by the hash of their text, if they are of this model."""
@@ -166,11 +178,13 @@ class IngestHandler:
         )
         return {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
 
-    def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_key: str) -> None:
+    def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_keys: list[str]) -> None:
         document = self._begin(job, Step.STORE)
         text = derived.get_parsed(self._blobs, parsed_key).text
         chunks = derived.get_chunks(self._blobs, chunks_key)
-        vectors, copied = derived.get_vectors(self._blobs, vectors_key)
+        parts = [derived.get_vectors(self._blobs, key) for key in vectors_keys]
+        vectors = itertools.chain.from_iterable(part for part, _ in parts)
+        copied = sum(copied for _, copied in parts)
         rows = [
             chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
             for chunk, vector in zip(chunks, vectors, strict=True)
@@ -238,9 +252,9 @@ class IngestHandler:
             chunks=len(keys),
         )
 
-    def _begin(self, job: Job, step: Step) -> Document:
+    def _begin(self, job: Job, step: Step, share: float = 0.0) -> Document:
         """Show the step and give the document as it is now; a document that is gone cancels the job."""
-        self._show(job, step, 0.0)
+        self._show(job, step, share)
         return _living(self._record.read(lambda read: repository.find_document(read, job.document_id or "")))
 
     def _show(self, job: Job, step: Step, share: float) -> None:

@@ -45,7 +45,7 @@ def test_a_repeated_step_gives_the_same_key(blobs: LocalBlobStore) -> None:
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_vectors_come_back_row_by_row(blobs: LocalBlobStore, count: int) -> None:
     vectors = np.random.default_rng(1).standard_normal((count, 384)).astype(np.float32)
-    found, copied = derived.get_vectors(blobs, put(blobs, derived.pack_vectors("job", vectors, copied=2)))
+    found, copied = derived.get_vectors(blobs, put(blobs, derived.pack_vectors("job", 0, vectors, copied=2)))
     assert copied == 2
     assert found.dtype == np.float16
     assert np.array_equal(found, vectors.astype(np.float16))
