@@ -66,11 +66,9 @@ def upload_until_killed(api: LumiClient, kb_id: str, made: Iterator[tuple[str, b
         return accepted
 
 
-def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+def kill_at_random(server: LumiServer, chance: random.Random) -> list[str]:
+    """Upload until each of the `KILLS` deaths; gives the ids of the documents that were accepted."""
     made = files(chance)
-    server = LumiServer(tmp_path / "data")
-    server.start()
     with server.client() as api:
         kb_id = api.create_kb("Chaos")
     accepted: list[str] = []
@@ -82,11 +80,17 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
         killer.join()
         server.kill()
         server.start()
-    with server.client() as api:
-        poll(lambda: not count_jobs(api, "queued") + count_jobs(api, "processing"), "the end of all jobs", 900)
-        found = list(all_documents(api, kb_id))
-        assert set(accepted) <= {document["id"] for document in found}
-        assert {document["status"] for document in found} == {"READY"}
-        poll(lambda: only_needed_blobs(server), "the end of temporary blobs", 60)
-    server.stop()
+    return accepted
+
+
+def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
+    with LumiServer(tmp_path / "data") as server:
+        accepted = kill_at_random(server, random.Random(SEED))
+        with server.client() as api:
+            poll(lambda: not count_jobs(api, "queued") + count_jobs(api, "processing"), "the end of all jobs", 900)
+            (kb,) = api.get("/knowledge-bases").json()["data"]
+            found = list(all_documents(api, kb["id"]))
+            assert set(accepted) <= {document["id"] for document in found}
+            assert [document for document in found if document["status"] != "READY"] == []
+            poll(lambda: only_needed_blobs(server), "the end of temporary blobs", 60)
     check_exactly_once(server, found)

@@ -30,8 +30,10 @@ from lumikb.store.workers.parser_pool import ParserPool
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
-# Chunks whose vectors are kept together: what a process that dies loses of its work, some seconds of it.
-EMBED_PART = 512
+# Vectors are kept in parts of so many chunks, so that a process that dies loses a second of its work. Each part reads
+# the document's chunks anew, so that a large document has larger parts instead of more.
+EMBED_PART = 128
+EMBED_PARTS_MAX = 64
 
 DELETED = "The document was deleted."
 CANCELLED = "The job was cancelled."
@@ -72,9 +74,10 @@ class IngestHandler:
         try:
             parsed_key = steps.run("parse", self._parse, job)
             chunks_key, count = steps.run("chunk", self._chunk, job, parsed_key)
+            size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
             vectors_keys = [
-                steps.run(f"embed {start}", self._embed, job, parsed_key, chunks_key, start)
-                for start in range(0, count, EMBED_PART)
+                steps.run(f"embed {start}", self._embed, job, parsed_key, chunks_key, start, size)
+                for start in range(0, count, size)
             ]
             steps.run("store", self._store, job, parsed_key, chunks_key, vectors_keys)
         finally:
@@ -138,12 +141,12 @@ class IngestHandler:
         chunks = chunk_text(parsed, self._models().tokenizer, self._params)
         return self._put(job, derived.pack_chunks(job.id, chunks)), len(chunks)
 
-    def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int) -> str:
-        """Keep the vectors of the chunks from `start` on that make one part; gives their blob's key."""
+    def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int, size: int) -> str:
+        """Keep the vectors of `size` chunks from `start` on; gives their blob's key."""
         chunks = derived.get_chunks(self._blobs, chunks_key)
         count = len(chunks)
         document = self._begin(job, Step.EMBED, start / count)
-        part = chunks[start : start + EMBED_PART]
+        part = chunks[start : start + size]
         del chunks
         embedder = self._models().bulk
         vectors = np.empty((len(part), embedder.dimensions), np.float32)
