@@ -18,7 +18,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.knowledge import derived, repository
 from lumikb.knowledge.events import tell_status
-from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
+from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step, is_name_warning
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -126,7 +126,8 @@ class IngestHandler:
                 page_count=parsed.page_count,
                 char_count=len(parsed.text),
             )
-            repository.update_document(unit, document.id, warnings=parsed.warnings)
+            told = filter(is_name_warning, document.warnings)
+            repository.update_document(unit, document.id, warnings=[*told, *parsed.warnings])
 
         self._record.write(keep)
         return key
