@@ -404,6 +404,7 @@ def test_a_download_gives_the_bytes_that_were_uploaded(api: LumiClient, library:
         ("bytes=5-", slice(5, None)),
         ("bytes=-7", slice(-7, None)),
         ("bytes=0-0", slice(0, 1)),
+        ("bytes=5-" + "9" * 5000, slice(5, None)),
     ],
 )
 def test_a_range_is_part_of_the_file(api: LumiClient, library: Library, header: str, part: slice) -> None:
@@ -416,18 +417,28 @@ def test_a_range_is_part_of_the_file(api: LumiClient, library: Library, header: 
     assert response.headers["content-length"] == str(len(response.content))
 
 
-@pytest.mark.parametrize("header", ["bytes=999999999-", "bytes=-0"])
+@pytest.mark.parametrize("header", ["bytes=999999999-", "bytes=-0", "bytes=" + "9" * 5000 + "-"])
 def test_a_range_outside_of_the_file_is_refused(api: LumiClient, library: Library, header: str) -> None:
     response = api.get(f"{library.path()}/download", headers={"Range": header})
     assert_error(response, 416, "RANGE_NOT_SATISFIABLE")
     assert response.headers["content-range"] == f"bytes */{len(library.files['lighthouse.txt'])}"
 
 
-@pytest.mark.parametrize("header", ["bytes=0-1,3-4", "pages=1-2", "nonsense", "bytes=" + "9" * 5000 + "-"])
+@pytest.mark.parametrize("header", ["bytes=0-1,3-4", "pages=1-2", "nonsense", "bytes=5-2"])
 def test_a_range_of_another_kind_gives_the_whole_file(api: LumiClient, library: Library, header: str) -> None:
     response = api.get(f"{library.path()}/download", headers={"Range": header})
     assert response.status_code == 200
     assert response.content == library.files["lighthouse.txt"]
+
+
+def test_a_range_of_another_state_of_the_file_gives_the_whole_one(api: LumiClient, library: Library) -> None:
+    for etag, status in (
+        (f'"{library.text["sha256"]}"', 206),
+        ('"another"', 200),
+        ("Sat, 21 Nov 2026 17:00:00 GMT", 200),
+    ):
+        headers = {"Range": "bytes=0-9", "If-Range": etag}
+        assert api.get(f"{library.path()}/download", headers=headers).status_code == status
 
 
 def test_head_of_a_download_tells_its_length(api: LumiClient, library: Library) -> None:
