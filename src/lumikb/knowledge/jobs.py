@@ -210,7 +210,12 @@ class IngestHandler:
     def _put(self, job: Job, data: bytes) -> str:
         """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
         sha256 = hashlib.sha256(data).hexdigest()
-        self._record.write(lambda unit: note_blob(unit, job.id, sha256))
+
+        def note(unit: UnitOfWork) -> None:
+            repository.lock_blob(unit, sha256)
+            note_blob(unit, job.id, sha256)
+
+        self._record.write(note)
         return self._blobs.put_bytes(data).sha256
 
     def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int) -> None:

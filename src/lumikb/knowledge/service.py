@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import PurePath
+from weakref import WeakValueDictionary
 
 import msgspec
 from sqlalchemy import Connection
@@ -69,11 +70,24 @@ class DocumentService:
         self._bases = bases
         self._upload_bytes_max = upload_bytes_max
         self._undo_seconds = undo_seconds
+        # By weak reference: an upload that breaks off in whatever way leaves nothing here.
+        self._arriving: WeakValueDictionary[int, StoredBlob] = WeakValueDictionary()
 
     async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
-        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`."""
+        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`.
+
+        As long as the caller holds what it is given, the blob counts as arriving.
+        """
         await self.ensure_writable(actor, kb_id)
-        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max, announce=self._announce)
+
+    def _announce(self, blob: StoredBlob) -> None:
+        self._arriving[id(blob)] = blob
+
+    def arriving(self) -> set[str]:
+        """Addresses of blobs that this process has stored, or is about to, and no document refers to yet."""
+        held = [reference() for reference in self._arriving.valuerefs()]
+        return {blob.sha256 for blob in held if blob is not None}
 
     async def ensure_writable(self, actor: Actor, kb_id: str) -> None:
         """Raise what an upload to the knowledge base would, before anything is sent or fetched."""
