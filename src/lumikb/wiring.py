@@ -126,7 +126,7 @@ class Platform:
             ),
             local_token=self.local_token,
         )
-        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents)
+        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents, alone=self.alone)
         self._opened_at = time.monotonic()
         self._stopping = threading.Event()
         # Set when what starts behind the server could not: it will never be ready.

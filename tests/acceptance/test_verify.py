@@ -58,6 +58,23 @@ def test_an_orphaned_blob_is_erased(server: LumiServer) -> None:
         assert present.exists()
 
 
+def test_orphaned_blobs_are_named_wherever_they_lie_and_while_jobs_are_open(tmp_path: Path) -> None:
+    with LumiServer(tmp_path / "data", undo_seconds=3600) as server, server.client() as client:
+        document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        present = blob_file(server, document["sha256"])
+        assert client.delete(f"/documents/{document['id']}").status_code == 204
+        assert client.get("/jobs", params={"status": "queued"}).json()["total"] == 1
+        orphan = hashlib.sha256(b"orphan").hexdigest()
+        for folder in (f"{orphan[:2]}/{orphan[2:4]}", "00/11"):
+            path = present.parents[2] / folder / orphan
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"orphan")
+        assert findings(client) == {"blob.orphan": False, "blob.misplaced": False}
+        assert findings(client, repair=True) == {"blob.orphan": True, "blob.misplaced": True}
+        assert findings(client) == {}
+        assert present.exists()
+
+
 def test_a_missing_blob_is_named_and_cannot_be_mended(server: LumiServer) -> None:
     with server.client() as client:
         document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)

@@ -1,5 +1,6 @@
 """Multipart uploads (RFC 7578) part by part as they arrive, never whole in memory."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from email.message import Message
@@ -10,6 +11,8 @@ from lumikb.kit.errors import MalformedRequestError
 
 PARTS_MAX = 32
 FIELD_BYTES_MAX = 65_536
+
+_WINDOWS_PATH = re.compile(r'; *filename *= *"((?:[a-z]:|\\)\\[^"]*)"', re.IGNORECASE)
 
 
 class BadMultipartError(MalformedRequestError):
@@ -46,7 +49,13 @@ async def multipart_parts(content_type: str, body: AsyncIterator[bytes]) -> Asyn
     events = _events(boundary, body)
     async for event in events:
         if isinstance(event, MultipartSegment):
-            yield Part(event.name or "", event.filename, _content(events))
+            yield Part(event.name or "", _filename(event), _content(events))
+
+
+def _filename(segment: MultipartSegment) -> str | None:
+    """The name as it was sent: of a path such as `C:\\notes\\a.txt` the library drops all but the last part unseen."""
+    path = _WINDOWS_PATH.search(dict(segment.headerlist)["Content-Disposition"])
+    return path[1] if path else segment.filename
 
 
 async def _content(events: AsyncIterator[MultipartSegment | bytes | None]) -> AsyncIterator[bytes]:

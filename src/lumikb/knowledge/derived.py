@@ -11,6 +11,7 @@ from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
 from lumikb.knowledge import repository
 from lumikb.store.blobs.port import BlobStore
+from lumikb.store.jobs.repository import blobs_of_jobs
 from lumikb.store.record.engine import UnitOfWork
 
 
@@ -68,13 +69,13 @@ def get_vectors(blobs: BlobStore, key: str) -> tuple[NDArray[np.float16], int]:
 
 
 def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:
-    """Erase a blob unless the record refers to it; gives whether it was erased.
+    """Erase a blob unless a document or a job under way needs it; gives whether it was erased.
 
-    Inside a unit of work: an upload of the same bytes either comes before and refers to the blob, or after and finds it
-    missing.
+    Inside a unit of work: who stores the same bytes either comes before and is known to need the blob, or after and
+    finds it missing.
     """
     repository.lock_blob(unit, sha256)
-    if repository.is_referenced(unit.connection, sha256):
+    if repository.is_referenced(unit.connection, sha256) or sha256 in blobs_of_jobs(unit.connection):
         return False
     blobs.delete(sha256)
     return True

@@ -94,11 +94,12 @@ async def upload_document(
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
-    with `duplicate_of`.
+    with `duplicate_of`. Of a name with a path the last part is kept, without control characters: the warning
+    `NAME_CHANGED` has the name that was sent.
     """
     if is_json(request):
         form = await read_url_form(request)
-        new = NewDocument(form.name, form.tags, form.metadata, form.priority)
+        new = NewDocument(form.name or "", form.tags, form.metadata, form.priority)
         accepted = await web.add(request.user, kb_id, form.url, new)
     else:
         new, blob = await receive(request, documents, kb_id)

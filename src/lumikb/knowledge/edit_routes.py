@@ -41,7 +41,9 @@ async def update_document(
     document_id: str,
     data: DocumentPatch,
 ) -> DocumentBody:
-    """What is missing stays; `tags` and `metadata` are replaced as a whole."""
+    """What is missing stays; `tags` and `metadata` are replaced as a whole. A name that cannot be kept as it is has the
+    warning `NAME_CHANGED`.
+    """
     return document_body(
         await record.write_async(
             lambda unit: editor.update(

@@ -1,5 +1,6 @@
 """Use cases that change documents that are there: names, tags, new versions, archiving, undoing a delete."""
 
+import itertools
 from typing import Any
 
 from lumikb.audit.repository import append_event
@@ -10,7 +11,7 @@ from lumikb.knowledge import repository, version_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.errors import DocumentNotFoundError, DuplicateDocumentError, UndoExpiredError
 from lumikb.knowledge.events import tell_status
-from lumikb.knowledge.models import Accepted, BulkAction, Document, DocumentStatus, NewDocument
+from lumikb.knowledge.models import Accepted, BulkAction, Document, DocumentStatus, NewDocument, is_name_warning
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import DocumentService, accepted_mime_type, checked, enqueue_ingest
 from lumikb.store.blobs.port import StoredBlob
@@ -48,9 +49,14 @@ class DocumentEditor:
                 filename=document.name if name is None else name,
                 tags=document.tags if tags is None else tags,
                 metadata=document.metadata if metadata is None else metadata,
-            )
+            ),
+            name_field="name",
         )
-        repository.update_document(unit, document.id, name=new.filename, metadata=new.metadata)
+        values: dict[str, Any] = {"metadata": new.metadata}
+        if name is not None:
+            parsers = itertools.filterfalse(is_name_warning, document.warnings)
+            values |= {"name": new.filename, "warnings": [*new.warnings, *parsers]}
+        repository.update_document(unit, document.id, **values)
         if tags is not None:
             repository.set_tags(unit, document.id, new.tags)
         given = {"name": name, "tags": tags, "metadata": metadata}
@@ -167,6 +173,7 @@ class DocumentEditor:
             progress=0.0,
             error_code=None,
             error_message=None,
+            warnings=new.warnings,
             retry_count=0,
         )
         _audit(unit, actor, "document.reuploaded", document, version=document.version + 1, size_bytes=blob.size_bytes)

@@ -18,7 +18,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.knowledge import derived, repository
 from lumikb.knowledge.events import tell_status
-from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step
+from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step, is_name_warning
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -129,7 +129,8 @@ class IngestHandler:
                 page_count=parsed.page_count,
                 char_count=len(parsed.text),
             )
-            repository.update_document(unit, document.id, warnings=parsed.warnings)
+            told = filter(is_name_warning, document.warnings)
+            repository.update_document(unit, document.id, warnings=[*told, *parsed.warnings])
 
         self._record.write(keep)
         return key
@@ -212,7 +213,12 @@ class IngestHandler:
     def _put(self, job: Job, data: bytes) -> str:
         """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
         sha256 = hashlib.sha256(data).hexdigest()
-        self._record.write(lambda unit: note_blob(unit, job.id, sha256))
+
+        def note(unit: UnitOfWork) -> None:
+            repository.lock_blob(unit, sha256)
+            note_blob(unit, job.id, sha256)
+
+        self._record.write(note)
         return self._blobs.put_bytes(data).sha256
 
     def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int) -> None:

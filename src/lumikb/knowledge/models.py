@@ -9,6 +9,8 @@ from lumikb.kit.errors import InvalidInputError
 
 # Of a document, and of a filter: each is a condition of its own in SQL.
 TAGS_MAX = 50
+# The warning of a document that is not called as it was sent, with the name that was sent behind a colon.
+NAME_CHANGED = "NAME_CHANGED"
 
 
 class KbStatus(StrEnum):
@@ -182,12 +184,18 @@ class Chunk:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """What an upload says of itself."""
+    """What an upload says of itself; `warnings` tell what was changed of it."""
 
     filename: str
     tags: list[str] = field(default_factory=list[str])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     priority: int | None = None
+    warnings: list[str] = field(default_factory=list[str])
+
+
+def is_name_warning(warning: str) -> bool:
+    """Whether a document's warning is about its name; all others come from its parser."""
+    return warning.startswith(NAME_CHANGED)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def create_document(
             name=new.filename,
             status=DocumentStatus.PENDING,
             progress=0.0,
-            warnings=[],
+            warnings=new.warnings,
             retry_count=0,
             latest_version_id=version_id,
             metadata=new.metadata,

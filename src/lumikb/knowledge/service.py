@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import PurePath
+from weakref import WeakValueDictionary
 
 import msgspec
 from sqlalchemy import Connection
@@ -31,6 +32,7 @@ from lumikb.knowledge.errors import (
 )
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import (
+    NAME_CHANGED,
     TAGS_MAX,
     Accepted,
     Chunk,
@@ -48,11 +50,13 @@ from lumikb.store.record.engine import Record, UnitOfWork
 
 INGEST_JOB = "document.ingest"
 FILENAME_CHARS_MAX = 255
+EXTENSION_CHARS_MAX = 20
 TAG_CHARS_MAX = 100
 METADATA_BYTES_MAX = 16_384
 PRIORITY_MAX = 1000
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Control characters, line ends, and what turns the direction of writing (Unicode TR 36, section 3.1.1).
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class DocumentService:
@@ -66,11 +70,24 @@ class DocumentService:
         self._bases = bases
         self._upload_bytes_max = upload_bytes_max
         self._undo_seconds = undo_seconds
+        # By weak reference: an upload that breaks off in whatever way leaves nothing here.
+        self._arriving: WeakValueDictionary[int, StoredBlob] = WeakValueDictionary()
 
     async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
-        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`."""
+        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`.
+
+        As long as the caller holds what it is given, the blob counts as arriving.
+        """
         await self.ensure_writable(actor, kb_id)
-        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
+        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max, announce=self._announce)
+
+    def _announce(self, blob: StoredBlob) -> None:
+        self._arriving[id(blob)] = blob
+
+    def arriving(self) -> set[str]:
+        """Addresses of blobs that this process has stored, or is about to, and no document refers to yet."""
+        held = [reference() for reference in self._arriving.valuerefs()]
+        return {blob.sha256 for blob in held if blob is not None}
 
     async def ensure_writable(self, actor: Actor, kb_id: str) -> None:
         """Raise what an upload to the knowledge base would, before anything is sent or fetched."""
@@ -244,14 +261,26 @@ def accepted_mime_type(head: bytes, filename: str) -> str:
         raise RefusedFileError(error.message, code=error.stable_code, **error.details) from error
 
 
-def checked(new: NewDocument) -> NewDocument:
-    """A safe file name without path parts, and bounded tags and metadata."""
-    name = _CONTROL.sub("", new.filename.replace("\\", "/").rpartition("/")[2]).strip().strip(".")
+def safe_name(given: str, field: str) -> str:
+    """The last part of a path, without control characters, dots at its ends, and what is too long.
+
+    Raises `InvalidInputError` about `field` when nothing is left.
+    """
+    name = _CONTROL.sub("", given.replace("\\", "/").rpartition("/")[2]).strip().strip(".").strip()
     if not name:
-        raise InvalidInputError("The upload needs a file name.", field="filename")
+        raise InvalidInputError("The document needs a name that is more than a path, dots and spaces.", field=field)
     if len(name) > FILENAME_CHARS_MAX:
         stem, dot, extension = name.rpartition(".")
-        name = stem[: FILENAME_CHARS_MAX - len(extension) - 1] + dot + extension
+        suffix = dot + extension if stem and len(extension) <= EXTENSION_CHARS_MAX else ""
+        name = name[: FILENAME_CHARS_MAX - len(suffix)] + suffix
+    return name
+
+
+def checked(new: NewDocument, *, name_field: str = "filename") -> NewDocument:
+    """A safe file name without path parts, and bounded tags and metadata; a changed name is told by a warning."""
+    name = safe_name(new.filename, name_field)
+    shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", new.filename)[:FILENAME_CHARS_MAX]
+    warnings = [] if name == new.filename else [f"{NAME_CHANGED}: {shown}"]
     tags = sorted({tag.strip() for tag in new.tags if tag.strip()})
     if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
         raise InvalidInputError(f"At most {TAGS_MAX} tags of {TAG_CHARS_MAX} characters.", field="tags")
@@ -260,4 +289,4 @@ def checked(new: NewDocument) -> NewDocument:
         raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes, and no NUL.", field="metadata")
     if new.priority is not None and not 1 <= new.priority <= PRIORITY_MAX:
         raise InvalidInputError(f"priority must lie between 1 and {PRIORITY_MAX}.", field="priority")
-    return replace(new, filename=name, tags=tags)
+    return replace(new, filename=name, tags=tags, warnings=warnings)

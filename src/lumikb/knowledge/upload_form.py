@@ -1,6 +1,8 @@
 """The multipart form of an upload, stored while it arrives."""
 
-from typing import Any
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,7 +27,7 @@ class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
     """An address to fetch, and what the document is called and known by."""
 
     url: str
-    name: str = ""
+    name: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     priority: int | None = None
@@ -73,15 +75,19 @@ async def receive(request: ActorRequest, documents: DocumentService, kb_id: str)
 
 
 def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
-    tags = fields.get("tags", "")
+    with _naming("tags", "a JSON list of names, or names separated by commas"):
+        tags = fields.get("tags", "")
+        names = msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(",")
+    with _naming("metadata", "a JSON object"):
+        metadata = msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any])
+    with _naming("priority", "a whole number"):
+        priority = int(fields["priority"]) if fields.get("priority") else None
+    return NewDocument(filename, names, metadata, priority)
+
+
+@contextmanager
+def _naming(field: str, kind: str) -> Generator[None]:
     try:
-        return NewDocument(
-            filename=filename,
-            tags=msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(","),
-            metadata=msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any]),
-            priority=int(fields["priority"]) if fields.get("priority") else None,
-        )
-    except (msgspec.MsgspecError, ValueError) as exc:
-        raise InvalidInputError(
-            "tags is a list, metadata a JSON object, priority a number.", fields=sorted(fields)
-        ) from exc
+        yield
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+        raise InvalidInputError(f"{field} is {kind}.", field=field) from exc

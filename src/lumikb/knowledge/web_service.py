@@ -8,7 +8,7 @@ from lumikb.identity.models import Actor
 from lumikb.kit.errors import ConflictError
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.models import Accepted, NewDocument
-from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.service import DocumentService, checked
 from lumikb.store.record.engine import Record
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class WebDocuments:
 
     async def add(self, actor: Actor, kb_id: str, url: str, new: NewDocument) -> Accepted:
         """Fetch an address and enqueue what it gives; the name is the server's unless one is given."""
+        checked(replace(new, filename=new.filename or "page"), name_field="name")  # before anything is fetched
         await self._documents.ensure_writable(actor, kb_id)
         async with self._web().fetch(url) as fetched:
             blob = await self._documents.store(actor, kb_id, fetched.content)

@@ -5,6 +5,7 @@ works on is enqueued again. A blob that the record needs and the store lacks can
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -13,15 +14,16 @@ from sqlalchemy import Connection, select
 
 from lumikb.audit.repository import append_event
 from lumikb.identity.models import Actor
+from lumikb.kit import clock
 from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.service import DocumentService
-from lumikb.store.blobs.port import BlobStore
+from lumikb.store.blobs.port import BlobStore, blob_path
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.jobs.models import OPEN
-from lumikb.store.jobs.repository import blobs_of_open_jobs, count_open_jobs
+from lumikb.store.jobs.repository import blobs_of_jobs
 from lumikb.store.record.changes import alive
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.tables.knowledge import chunks, document_versions, documents
@@ -29,8 +31,10 @@ from lumikb.store.record.tables.work import jobs
 
 Keys = NDArray[np.int64]
 
-# Spool files that a crash left are removed when they were not written to for so long.
-SPOOL_SECONDS_MAX = 3600.0
+# No upload takes longer: what has been there for so long, in whatever state, was left by one that broke off.
+UPLOAD_SECONDS_MAX = 3600.0
+# A job that has ended clears away what its steps left within this time.
+CLEARED_WITHIN = timedelta(seconds=60)
 
 
 class Finding(msgspec.Struct):
@@ -50,23 +54,30 @@ class VerifyBody(msgspec.Struct):
 
 
 class Verifier:
-    """Compares and mends. Blocks; safe beside running ingests and searches."""
+    """Compares and mends. Blocks; safe beside uploads, running ingests and searches.
 
-    def __init__(self, record: Record, blobs: BlobStore, index: LocalIndex, documents_: DocumentService) -> None:
+    `alone` says that no other process works on this record.
+    """
+
+    def __init__(
+        self, record: Record, blobs: BlobStore, index: LocalIndex, documents_: DocumentService, *, alone: bool
+    ) -> None:
         self._record = record
         self._blobs = blobs
         self._index = index
         self._documents = documents_
+        self._alone = alone
 
     def verify(self, actor: Actor, *, repair: bool) -> VerifyBody:
         """Look at documents, blobs and index; with `repair` mend what can be mended."""
         needed = self._record.read(_needed_blobs)
         findings = [*self._stuck_documents(actor, repair), *self._blobs_missing(needed)]
-        findings += self._blobs_orphaned(needed, repair)
+        findings += self._blobs_orphaned(repair)
+        findings += self._blobs_misplaced(needed, repair)
         live = self._record.read(_live_keys)
         findings += self._index_differences(live, repair)
         if repair:
-            self._blobs.sweep_incoming(SPOOL_SECONDS_MAX)
+            self._blobs.sweep_incoming(UPLOAD_SECONDS_MAX)
             mended = [finding.kind for finding in findings if finding.repaired]
             self._record.write(
                 lambda unit: append_event(unit, "record.repaired", actor_id=actor.user_id, mended=len(mended))
@@ -78,11 +89,8 @@ class Verifier:
 
         For a process that works alone on its store, of what is older than itself.
         """
-        needed = self._record.read(_needed_blobs).keys() | self._record.read(blobs_of_open_jobs)
-        left = [sha for sha in self._blobs.list(older_than_seconds=older_than_seconds) if sha not in needed]
-        for sha256 in left:
-            self._record.write(lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256))
-        return len(left) + self._blobs.sweep_incoming(older_than_seconds)
+        erased = sum(self._erase(sha256) for sha256 in self._orphans(older_than_seconds))
+        return erased + self._blobs.sweep_incoming(older_than_seconds)
 
     def rebuild_index(self, actor: Actor) -> int:
         """Build the index anew while searches go on; gives its number of rows."""
@@ -106,21 +114,48 @@ class Verifier:
 
     def _blobs_missing(self, needed: dict[str, str]) -> Iterator[Finding]:
         for sha256, document_id in needed.items():
-            if not self._blobs.exists(sha256):
+            if not self._blobs.exists(sha256) and self._record.write(
+                lambda unit, sha256=sha256: self._lacks(unit, sha256)
+            ):
                 message = f"The store lacks the blob {sha256[:12]}. Restore it from a backup, or upload the file again."
                 yield Finding("blob.missing", document_id, message)
 
-    def _blobs_orphaned(self, needed: dict[str, str], repair: bool) -> Iterator[Finding]:
-        # Jobs under way keep blobs that the record does not name yet: with any open, nothing counts as an orphan.
-        if any(self._record.read(count_open_jobs).values()):
-            return
-        for sha256 in self._blobs.list():
-            if sha256 in needed:
-                continue
-            mended = repair and self._record.write(
-                lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256)
+    def _lacks(self, unit: UnitOfWork, sha256: str) -> bool:
+        """Whether a blob is missing that the record needs: under its lock, for a purge erases one before it commits."""
+        repository.lock_blob(unit, sha256)
+        return repository.is_referenced(unit.connection, sha256) and not self._blobs.exists(sha256)
+
+    def _blobs_orphaned(self, repair: bool) -> Iterator[Finding]:
+        # What another process is about to accept is not known here: only what is older than any upload is an orphan.
+        for sha256 in self._orphans(0 if self._alone else UPLOAD_SECONDS_MAX):
+            # One that a document came to need, or that a job cleared away meanwhile, was none.
+            if self._erase(sha256) if repair else self._blobs.exists(sha256):
+                yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=repair)
+
+    def _orphans(self, older_than_seconds: float) -> list[str]:
+        """Blobs that nobody needs. They are listed first, for whoever stores one makes it known before it is there."""
+        listed = list(self._blobs.list(older_than_seconds=older_than_seconds))
+        arriving = self._documents.arriving()  # before the record, where what is accepted between the two stands
+        known = self._record.read(
+            lambda read: _needed_blobs(read).keys() | blobs_of_jobs(read, ended_after=clock.now() - CLEARED_WITHIN)
+        )
+        return [sha256 for sha256 in listed if sha256 not in known and sha256 not in arriving]
+
+    def _erase(self, sha256: str) -> bool:
+        if sha256 in self._documents.arriving():
+            return False
+        return self._record.write(lambda unit: erase_unreferenced(unit, self._blobs, sha256))
+
+    def _blobs_misplaced(self, needed: dict[str, str], repair: bool) -> Iterator[Finding]:
+        for path in self._blobs.list_misplaced():
+            sha256 = path.rpartition("/")[2]
+            mended = repair and (sha256 not in needed or self._blobs.exists(sha256))
+            if mended:
+                self._blobs.delete_misplaced(path)
+            message = (
+                f"A blob lies where nobody looks for it. If it is missing elsewhere, move it to {blob_path(sha256)}."
             )
-            yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=bool(mended))
+            yield Finding("blob.misplaced", path, message, repaired=mended)
 
     def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()

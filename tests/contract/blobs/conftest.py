@@ -70,6 +70,24 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path, incoming: Path) -
 
 
 @pytest.fixture
+def put_foreign(request: pytest.FixtureRequest, store: BlobStore, tmp_path: Path) -> Callable[[str, bytes], None]:
+    """Puts bytes under any relative path, behind the store's back."""
+
+    def put(relative: str, data: bytes) -> None:
+        if isinstance(store, LocalBlobStore):
+            path = tmp_path / "blobs" / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            return
+        location: S3Location = request.getfixturevalue("s3_location")
+        with httpx.Client(trust_env=False) as client:
+            url = f"{location.endpoint}/{location.bucket}/{location.prefix}/{relative}"
+            client.put(url, content=data).raise_for_status()
+
+    return put
+
+
+@pytest.fixture
 def store(make_store: Callable[[], BlobStore]) -> Generator[BlobStore]:
     opened = make_store()
     opened.open()

@@ -166,6 +166,35 @@ async def test_all_blobs_are_listed(store: BlobStore) -> None:
     assert set(listed) == expected
 
 
+async def test_what_lies_in_the_wrong_place_is_listed_apart(
+    store: BlobStore, put_foreign: Callable[[str, bytes], None]
+) -> None:
+    sha256 = store.put_bytes(b"in its place").sha256
+    wrong = [f"{first}/{second}/{sha256}" for first, second in (("00", "11"), ("deep/er/00", "11"))] + [sha256]
+    for relative in wrong:
+        put_foreign(relative, b"in its place")
+    put_foreign("00/11/notes.txt", b"nothing of ours")
+    assert list(store.list()) == [sha256]
+    assert sorted(store.list_misplaced()) == sorted(wrong)
+    for relative in wrong:
+        store.delete_misplaced(relative)
+    assert list(store.list_misplaced()) == []
+    assert store.read(sha256) == b"in its place"
+    for relative in (f"{sha256[:2]}/{sha256[2:4]}/{sha256}", "00/11/notes.txt", f"../{sha256}", f"/{sha256}"):
+        with pytest.raises(ValueError, match="wrong place"):
+            store.delete_misplaced(relative)
+
+
+async def test_a_blob_is_announced_before_it_is_there(store: BlobStore) -> None:
+    announced: list[tuple[str, bool]] = []
+    blob = await store.put(
+        chunked(b"news"),
+        size_bytes_max=4,
+        announce=lambda blob: announced.append((blob.sha256, store.exists(blob.sha256))),
+    )
+    assert announced == [(blob.sha256, False)]
+
+
 async def test_only_old_spool_files_are_swept(store: BlobStore, incoming: Path) -> None:
     old, new = incoming / "old.part", incoming / "new.part"
     old.write_bytes(b"x")

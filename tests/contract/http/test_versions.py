@@ -125,9 +125,22 @@ def test_name_tags_and_metadata_are_changed(api: LumiClient, mill: dict[str, Any
     changed = api.patch(path_of(mill), json={"metadata": {"shelf": 3}}).json()
     assert (changed["name"], changed["tags"], changed["metadata"]) == ("Rye mill.txt", ["a", "b"], {"shelf": 3})
     assert api.search("mill", kb_ids=[mill["kb_id"]])[0]["document_name"] == "Rye mill.txt"
-    assert_error(api.patch(path_of(mill), json={"name": ""}), 422)
+    for wrong in ("", " ", "...", "a/"):
+        assert assert_error(api.patch(path_of(mill), json={"name": wrong}), 422)["details"] == {"field": "name"}
     assert_error(api.patch(path_of(mill), json={"nome": "x"}), 422)
     assert_error(api.patch(path_of(mill), json={"metadata": {"a": "\0"}}), 422)
+
+
+def test_a_name_that_is_not_kept_as_it_is_says_so_until_the_next_one(api: LumiClient, mill: dict[str, Any]) -> None:
+    changed = api.patch(path_of(mill), json={"name": "Q1/Q2 \u202emill\n.txt"}).json()
+    assert (changed["name"], changed["warnings"]) == ("Q2 mill.txt", ["NAME_CHANGED: Q1/Q2 \ufffdmill\ufffd.txt"])
+    changed = api.patch(path_of(mill), json={"tags": ["rye"]}).json()
+    assert changed["warnings"] == ["NAME_CHANGED: Q1/Q2 \ufffdmill\ufffd.txt"]
+    changed = api.patch(path_of(mill), json={"name": "Mill.txt"}).json()
+    assert (changed["name"], changed["warnings"]) == ("Mill.txt", [])
+    again = reupload(api, mill, "rye/mill.txt", SECOND.encode())
+    assert (again["name"], again["original_filename"]) == ("Mill.txt", "mill.txt")
+    assert api.wait_until_ended(mill["id"])["warnings"] == ["NAME_CHANGED: rye/mill.txt"]
 
 
 def test_many_documents_are_changed_each_for_itself(api: LumiClient, kb_id: str) -> None:
@@ -187,12 +200,23 @@ def test_a_reader_changes_nothing(key_client: Callable[..., LumiClient], mill: d
         ({"url": 7}, 422, "VALIDATION_ERROR"),
         ({"uri": "http://example.org"}, 422, "VALIDATION_ERROR"),
         ({}, 422, "VALIDATION_ERROR"),
+        *(
+            ({"url": "http://127.0.0.1:9/a.txt", field: value}, 422, "VALIDATION_ERROR")
+            for field, value in (
+                ("name", ""),
+                ("name", "..."),
+                ("name", 7),
+                ("priority", 10**30),
+                ("tags", ["x" * 101]),
+            )
+        ),
     ],
 )
 def test_only_the_public_web_is_fetched(
     api: LumiClient, kb_id: str, body: dict[str, Any], status: int, code: str
 ) -> None:
-    assert_error(api.post(f"/knowledge-bases/{kb_id}/documents", json=body), status, code)
+    error = assert_error(api.post(f"/knowledge-bases/{kb_id}/documents", json=body), status, code)
+    assert error["details"]["field"] == (list(body)[-1] if body else "url")
 
 
 def test_what_was_uploaded_is_not_fetched_again(api: LumiClient, mill: dict[str, Any]) -> None:

@@ -79,6 +79,24 @@ async def test_a_body_that_ends_early_is_refused_wherever_it_ends() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sent", "filename"),
+    [
+        ('"C:\\Users\\me\\a.txt"', "C:\\Users\\me\\a.txt"),
+        ('"\\\\host\\share\\a.txt"', "\\\\host\\share\\a.txt"),
+        ('"folder/a; b.txt"', "folder/a; b.txt"),
+        ('"a%22b%0A.txt"', 'a"b\n.txt'),
+        ('"a\\"b.txt"', 'a"b.txt'),
+        ('"a\\"', "a\\"),
+        ("a.txt", "a.txt"),
+        ('""', ""),
+    ],
+)
+async def test_a_name_is_given_as_it_was_sent(sent: str, filename: str) -> None:
+    header = f'--xyz\r\nContent-Disposition: form-data; name="file"; filename={sent}\r\n\r\n'
+    assert await read(TYPE, header.encode(), b"x\r\n--xyz--\r\n") == [("file", filename, b"x")]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"no boundary at all",

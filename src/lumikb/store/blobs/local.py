@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
@@ -10,7 +10,14 @@ from typing import IO
 import anyio.to_thread
 
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError
-from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
+from lumikb.store.blobs.port import (
+    STREAM_CHUNK_BYTES_MAX,
+    StoredBlob,
+    blob_path,
+    ensure_misplaced,
+    is_blob_path,
+    is_misplaced,
+)
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
 
 
@@ -35,9 +42,13 @@ class LocalBlobStore:
         with spooled_bytes(b"", self._incoming), os_errors_translated():
             next(self._root.iterdir(), None)
 
-    async def put(self, chunks: AsyncIterator[bytes], *, size_bytes_max: int) -> StoredBlob:
+    async def put(
+        self, chunks: AsyncIterator[bytes], *, size_bytes_max: int, announce: Callable[[StoredBlob], None] | None = None
+    ) -> StoredBlob:
         """See the port."""
         async with spooled(chunks, self._incoming, size_bytes_max) as (path, blob):
+            if announce is not None:
+                announce(blob)
             await anyio.to_thread.run_sync(self._place, path, blob.sha256)
         return blob
 
@@ -103,6 +114,20 @@ class LocalBlobStore:
                 if is_blob_path(path.relative_to(self._root).as_posix()) and _is_old(path, older_than_seconds):
                     yield path.name
 
+    def list_misplaced(self) -> Iterator[str]:
+        """See the port."""
+        for directory, _, names in os.walk(self._root):
+            for name in names:
+                relative = Path(directory, name).relative_to(self._root).as_posix()
+                if is_misplaced(relative):
+                    yield relative
+
+    def delete_misplaced(self, relative: str) -> None:
+        """See the port."""
+        ensure_misplaced(relative)
+        with os_errors_translated():
+            (self._root / relative).unlink(missing_ok=True)
+
     def sweep_incoming(self, older_than_seconds: float) -> int:
         """See the port."""
         return sweep(self._incoming, older_than_seconds)
@@ -137,7 +162,12 @@ class LocalBlobStore:
 
 
 def _is_old(path: Path, seconds: float) -> bool:
-    return seconds <= 0 or path.stat().st_mtime <= time.time() - seconds
+    if seconds <= 0:
+        return True
+    try:
+        return path.stat().st_mtime <= time.time() - seconds
+    except FileNotFoundError:  # erased since the directory was read
+        return False
 
 
 def _read_at(file: IO[bytes], position: int, size_bytes: int) -> bytes:

@@ -1,7 +1,7 @@
 """The port of the blob store: bytes under the SHA-256 of their content."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,18 @@ def is_blob_path(relative: str) -> bool:
     return _ADDRESS.fullmatch(name) is not None and blob_path(name) == relative
 
 
+def is_misplaced(relative: str) -> bool:
+    """Whether `relative` is called like a blob and lies elsewhere than `blob_path` says, so that nobody finds it."""
+    name = relative.rpartition("/")[2]
+    return _ADDRESS.fullmatch(name) is not None and blob_path(name) != relative
+
+
+def ensure_misplaced(relative: str) -> None:
+    """Raise `ValueError` for a path that `is_misplaced` does not hold of, or that leads out of the store."""
+    if not is_misplaced(relative) or {"", ".."} & set(relative.split("/")):
+        raise ValueError("only what is called like a blob and lies in the wrong place is removed by its path")
+
+
 class BlobStore(Protocol):
     """Content-addressed store: a blob never changes, the same bytes are stored once, whoever puts them.
 
@@ -58,8 +70,12 @@ class BlobStore(Protocol):
         """Return when the store can be read and written, else raise `BlobStoreUnavailableError`."""
         ...
 
-    async def put(self, chunks: AsyncIterator[bytes], *, size_bytes_max: int) -> StoredBlob:
+    async def put(
+        self, chunks: AsyncIterator[bytes], *, size_bytes_max: int, announce: Callable[[StoredBlob], None] | None = None
+    ) -> StoredBlob:
         """Store a stream; its bytes are on disk (or acknowledged by the server) when this returns.
+
+        `announce` is called with the blob that will be given, before it can be seen in the store.
 
         The stream is spooled to a file while it is hashed, never held in memory. More than `size_bytes_max` bytes
         raise `BlobTooLargeError`; that, an error of `chunks` (passed on as it is) and cancellation leave nothing
@@ -104,6 +120,14 @@ class BlobStore(Protocol):
 
     def list(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
         """All addresses, or those stored longer ago, in no given order, read lazily; foreign files are passed over."""
+        ...
+
+    def list_misplaced(self) -> Iterator[str]:
+        """Relative paths of all that `is_misplaced`, in no given order, read lazily."""
+        ...
+
+    def delete_misplaced(self, relative: str) -> None:
+        """Remove what `list_misplaced` gave; any other path raises `ValueError`."""
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:

@@ -1,7 +1,7 @@
 """Blobs in a bucket of any S3-compatible server."""
 
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +15,14 @@ from obstore.store import S3Store
 
 from lumikb.kit import clock
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError
-from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
+from lumikb.store.blobs.port import (
+    STREAM_CHUNK_BYTES_MAX,
+    StoredBlob,
+    blob_path,
+    ensure_misplaced,
+    is_blob_path,
+    is_misplaced,
+)
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
 
 if TYPE_CHECKING:
@@ -69,9 +76,13 @@ class S3BlobStore:
         with _vendor_errors_translated():
             next(self._pages("00/00", 1), None)
 
-    async def put(self, chunks: AsyncIterator[bytes], *, size_bytes_max: int) -> StoredBlob:
+    async def put(
+        self, chunks: AsyncIterator[bytes], *, size_bytes_max: int, announce: Callable[[StoredBlob], None] | None = None
+    ) -> StoredBlob:
         """See the port."""
         async with spooled(chunks, self._incoming, size_bytes_max) as (path, blob):
+            if announce is not None:
+                announce(blob)
             await anyio.to_thread.run_sync(self._upload, path, blob)
         return blob
 
@@ -143,6 +154,18 @@ class S3BlobStore:
                 for item in page:
                     if is_blob_path(item["path"]) and (newest is None or item["last_modified"] <= newest):
                         yield item["path"].rpartition("/")[2]
+
+    def list_misplaced(self) -> Iterator[str]:
+        """See the port."""
+        with _vendor_errors_translated():
+            for page in self._pages(None, _LIST_PAGE):
+                yield from (item["path"] for item in page if is_misplaced(item["path"]))
+
+    def delete_misplaced(self, relative: str) -> None:
+        """See the port."""
+        ensure_misplaced(relative)
+        with _vendor_errors_translated():
+            obstore.delete(self._store, relative)
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
         """See the port."""

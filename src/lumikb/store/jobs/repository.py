@@ -118,14 +118,6 @@ def list_jobs(
     return Page([_job(row) for row in rows], total, page)
 
 
-def count_open_jobs(connection: Connection) -> dict[str, int]:
-    """How many jobs are queued and processing."""
-    rows = connection.execute(
-        select(jobs.c.status, func.count()).where(jobs.c.status.in_(OPEN)).group_by(jobs.c.status)
-    )
-    return dict.fromkeys(OPEN, 0) | {row[0]: row[1] for row in rows}
-
-
 def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
     """Open jobs that are due and that the engine may not know yet, most urgent first."""
     due = jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now())
@@ -225,9 +217,14 @@ def note_blob(unit: UnitOfWork, job_id: str, sha256: str) -> None:
         unit.connection.execute(update(jobs).where(jobs.c.id == job_id).values(blobs=[*blobs, sha256]))
 
 
-def blobs_of_open_jobs(connection: Connection) -> set[str]:
-    """What the steps of jobs that have not ended hand to each other."""
-    rows = connection.execute(select(jobs.c.blobs).where(jobs.c.status.in_(OPEN))).scalars()
+def blobs_of_jobs(connection: Connection, *, ended_after: datetime | None = None) -> set[str]:
+    """What the steps of jobs under way hand to each other (one that waits has nothing yet), with `ended_after` also
+    of those that ended since and may not have cleared it away.
+    """
+    under_way = jobs.c.status == JobStatus.PROCESSING
+    if ended_after is not None:
+        under_way |= jobs.c.finished_at > ended_after
+    rows = connection.execute(select(jobs.c.blobs).where(under_way)).scalars()
     return {sha256 for blobs in rows for sha256 in blobs}
 
 

@@ -153,7 +153,8 @@ def _translated() -> Generator[None]:
         yield
     except (OperationalError, InterfaceError) as exc:
         raise RecordUnavailableError("The database does not answer. Try again in a moment.") from exc
-    except DataError as exc:  # PostgreSQL takes no NUL, and keeps to the lengths of the schema
+    # PostgreSQL takes no NUL, and keeps to the lengths of the schema; SQLite's driver takes no integer past 64 bits.
+    except (DataError, OverflowError) as exc:
         raise InvalidInputError("This holds a character or a value that the database does not take.") from exc
 
 

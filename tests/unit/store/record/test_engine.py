@@ -6,9 +6,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import StatementError
 
 from lumikb.kit import clock
+from lumikb.kit.errors import InvalidInputError
 from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
 from lumikb.store.record.errors import RecordUnavailableError
 from lumikb.store.record.tables.operations import settings
+from lumikb.store.record.tables.work import jobs
 
 
 def put(unit: UnitOfWork, key: str, value: object) -> None:
@@ -52,6 +54,14 @@ def test_a_reader_sees_one_view_while_others_write(record: Record) -> None:
         record.write(lambda unit: put(unit, "one", 1))
         assert list(connection.execute(select(settings.c.key))) == []
     assert keys(record) == ["one"]
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_a_number_that_no_column_holds_is_refused(record: Record, number: int) -> None:
+    with pytest.raises(InvalidInputError):
+        record.read(lambda connection: connection.execute(select(settings.c.key).limit(number)).all())
+    with pytest.raises(InvalidInputError):
+        record.write(lambda unit: unit.connection.execute(update(jobs).values(priority=number)))
 
 
 def test_a_read_cannot_write(record: Record) -> None:

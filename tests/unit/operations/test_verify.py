@@ -1,0 +1,150 @@
+"""Blobs that nobody needs, told from those that somebody is about to need."""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from lumikb.identity import repository as identities
+from lumikb.identity.models import Actor, Level
+from lumikb.kit import clock
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.derived import erase_unreferenced
+from lumikb.knowledge.models import NewDocument
+from lumikb.knowledge.service import DocumentService
+from lumikb.operations.verify import UPLOAD_SECONDS_MAX, Verifier
+from lumikb.store.blobs.local import LocalBlobStore
+from lumikb.store.blobs.port import blob_path
+from lumikb.store.index.follower import LocalIndex
+from lumikb.store.jobs.models import JobStatus
+from lumikb.store.jobs.repository import begin_attempt, create_job, end_job, note_blob
+from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
+from lumikb.store.record.migrate import migrate
+from lumikb.store.record.tables.work import jobs
+
+
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+@dataclass
+class House:
+    record: Record
+    blobs: LocalBlobStore
+    root: Path
+    index: LocalIndex
+    documents: DocumentService
+    actor: Actor
+    kb_id: str
+
+    def orphans(self, *, repair: bool = False, alone: bool = True) -> list[str]:
+        verifier = Verifier(self.record, self.blobs, self.index, self.documents, alone=alone)
+        return [found.id for found in verifier.verify(self.actor, repair=repair).findings if "blob" in found.kind]
+
+    def begin_job(self) -> str:
+        def begin(unit: UnitOfWork) -> str:
+            job_id = create_job(unit, "document.ingest", created_by=self.actor.user_id)
+            begin_attempt(unit, job_id)
+            return job_id
+
+        return self.record.write(begin)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Generator[House]:
+    record = Record(sqlite_url(tmp_path / "record.sqlite3"), readers=2)
+    record.open()
+    migrate(record)
+    blobs = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
+    blobs.open()
+    index = LocalIndex(record, tmp_path / "index")
+    index.open()
+    bases = KnowledgeBaseService(kb_create_level=1, undo_seconds=0)
+    user = record.write(lambda unit: identities.create_user(unit, "a@example.org", "!", 3, is_superuser=True))
+    actor = Actor(user.id, user.email, Level.ADMINISTRATOR, is_superuser=True)
+    kb = record.write(lambda unit: bases.create(unit, actor, "Verified", ""))
+    documents = DocumentService(record, blobs, bases, upload_bytes_max=1000, undo_seconds=0)
+    yield House(record, blobs, tmp_path / "blobs", index, documents, actor, kb.id)
+    index.close()
+    record.close()
+
+
+def test_an_orphan_is_named_and_erased_while_jobs_are_open(house: House) -> None:
+    house.begin_job()
+    orphan = house.blobs.put_bytes(b"nobody's").sha256
+    assert house.orphans() == [orphan]
+    assert house.orphans(repair=True) == [orphan]
+    assert house.orphans() == []
+    assert not house.blobs.exists(orphan)
+
+
+def test_what_a_job_hands_from_step_to_step_is_no_orphan_until_it_is_cleared_away(house: House) -> None:
+    job_id = house.begin_job()
+    kept = house.blobs.put_bytes(b"chunks of a job").sha256
+    house.record.write(lambda unit: note_blob(unit, job_id, kept))
+    assert house.orphans(repair=True) == []
+    # Not even when somebody else holds it for useless.
+    assert house.record.write(lambda unit: erase_unreferenced(unit, house.blobs, kept)) is False
+    house.record.write(lambda unit: end_job(unit, job_id, JobStatus.COMPLETED))
+    assert house.orphans(repair=True) == []
+    earlier = clock.now() - timedelta(minutes=5)
+    house.record.write(lambda unit: unit.connection.execute(update(jobs).values(finished_at=earlier)))
+    assert house.orphans() == [kept]
+
+
+def test_an_upload_that_is_not_accepted_yet_is_no_orphan(house: House) -> None:
+    async def upload() -> None:
+        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"An upload on its way."))
+        assert await asyncio.to_thread(house.orphans, repair=True) == []
+        accepted = await house.documents.accept(house.actor, house.kb_id, NewDocument("a.txt"), blob)
+        assert accepted.document.sha256 == blob.sha256
+
+    asyncio.run(upload())
+    assert house.documents.arriving() == set()
+    assert house.orphans(repair=True) == []
+
+
+def test_an_upload_that_broke_off_is_an_orphan(house: House) -> None:
+    async def upload() -> str:
+        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"Half an upload."))
+        return blob.sha256
+
+    assert house.orphans() == []
+    left = asyncio.run(upload())
+    assert house.orphans() == [left]
+
+
+def test_beside_other_processes_only_what_is_older_than_any_upload_is_an_orphan(house: House) -> None:
+    orphan = house.blobs.put_bytes(b"nobody's").sha256
+    assert house.orphans(alone=False) == []
+    os.utime(house.root / blob_path(orphan), (time.time() - UPLOAD_SECONDS_MAX - 1,) * 2)
+    assert house.orphans(alone=False) == [orphan]
+
+
+def test_what_lies_in_the_wrong_folder_is_named_and_erased_unless_it_is_missing(house: House) -> None:
+    def misplace(data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = house.root / "00" / "11" / sha256
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path.relative_to(house.root).as_posix()
+
+    async def upload() -> None:
+        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"A document."))
+        await house.documents.accept(house.actor, house.kb_id, NewDocument("a.txt"), blob)
+
+    orphan, copy = misplace(b"nobody's"), misplace(b"A document.")
+    asyncio.run(upload())
+    assert sorted(house.orphans()) == sorted([orphan, copy])
+    (house.root / blob_path(Path(copy).name)).unlink()
+    assert orphan in house.orphans(repair=True)
+    assert not (house.root / orphan).exists()
+    assert (house.root / copy).exists()
+    assert copy in house.orphans()
