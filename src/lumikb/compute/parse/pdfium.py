@@ -137,16 +137,16 @@ class CharacterReader:
             end = min(start + _BLOCK_CHARS, count)
             block, places = self._room(end - start)
             deque(map(_get_box, repeat(handle), range(start, end), places), maxlen=0)
-            boxes[start:end] = block[: end - start]
+            boxes[start:end] = block
         return boxes
 
     def _room(self, count: int) -> tuple[Boxes, list[Any]]:
-        """An empty block of at least `count` boxes and a reference to each."""
+        """A block of `count` boxes, all 0, and references to them."""
         if count > len(self._places):
             size = min(max(count, 2 * len(self._places)), _BLOCK_CHARS)
             self._block = (ctypes.c_float * (4 * size))()
             self._places = [ctypes.byref(self._block, at) for at in range(0, size * _BOX_BYTES, _BOX_BYTES)]
-        block = np.frombuffer(self._block, np.float32).reshape(-1, 4)
+        block = np.frombuffer(self._block, np.float32, 4 * count).reshape(-1, 4)
         block[:] = 0
         return block, self._places
 
