@@ -12,7 +12,7 @@ QUICK_JOBS ?= 3
 UV = $$(tools/bootstrap-uv)
 RUN = .venv/bin
 
-.PHONY: help serve dev sample test check quick-tests test-slow static types setup setup-dev wheel reference bench-embed bench-quality clean
+.PHONY: help serve dev sample test check quick-tests test-slow static types setup setup-dev wheel reference bench-embed bench-ingest bench-quality clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ reference: setup-dev ## Write docs/reference from the code
 
 bench-embed: setup-dev ## Embedding speed against sentence-transformers
 	@$(RUN)/python -m bench.embed
+
+bench-ingest: setup-dev ## Reading and chunking speed against PyMuPDF and markitdown
+	@$(RUN)/python -m bench.ingest
 
 bench-quality: setup-dev ## Retrieval quality on DATA=…/cranfield
 	@$(RUN)/python -m bench.quality --data $(DATA)

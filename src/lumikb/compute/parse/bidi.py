@@ -20,11 +20,12 @@ _JOINERS = ".,:/-+"
 
 def is_right_to_left(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which code points are of Hebrew, Arabic and their relatives."""
-    return (
-        ((codes >= 0x590) & (codes <= 0x8FF))
-        | ((codes >= 0xFB1D) & (codes <= 0xFDFF))
-        | ((codes >= 0xFE70) & (codes < 0xFEFF))
-    )
+    found = codes >= 0x590
+    at = np.flatnonzero(found)
+    if len(at):
+        high = codes[at]
+        found[at] = (high <= 0x8FF) | ((high >= 0xFB1D) & (high <= 0xFDFF)) | ((high >= 0xFE70) & (high < 0xFEFF))
+    return found
 
 
 def logical_order(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int64]) -> NDArray[np.intp] | None:

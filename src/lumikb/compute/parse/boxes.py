@@ -65,31 +65,38 @@ class BoxWriter:
 
     def add(self, start: int, page: PageBoxes) -> None:
         """Pack the boxes of a page whose text starts at `start`."""
-        boxes = np.clip(page.boxes, 0, np.array([page.width, page.height] * 2, np.float32))
-        at = np.flatnonzero(has_box(boxes))
+        columns = np.maximum(page.boxes.T, 0, order="C")
+        np.minimum(columns[::2], np.float32(page.width), out=columns[::2])
+        np.minimum(columns[1::2], np.float32(page.height), out=columns[1::2])
+        at = np.flatnonzero(has_box(columns.T))
         if not len(at):
             return
-        lines = page.lines[at]
-        line_firsts = np.flatnonzero(np.diff(lines, prepend=lines[0] - 1))
-        vertical, ahead, behind, low, high = _oriented(boxes[at], line_firsts)
-        starts_line = np.zeros(len(at), np.bool_)
-        starts_line[line_firsts] = True
+        lines = page.lines.take(at)
+        starts_line = np.ones(len(at), np.bool_)
+        np.not_equal(lines[1:], lines[:-1], out=starts_line[1:])
+        line_firsts = np.flatnonzero(starts_line)
+        vertical, ahead, behind, low, high = _oriented(columns.take(at, axis=1), line_firsts)
         splits = starts_line.copy()
-        splits[1:] |= (np.diff(at) != 1) | _jumps(ahead, behind, high - low)
-        confidences = np.full(len(at), CONFIDENCE_NONE, np.uint8) if page.confidences is None else page.confidences[at]
-        splits[1:] |= confidences[1:] != confidences[:-1]
+        splits[1:] |= (at[1:] - at[:-1] != 1) | _jumps(ahead, behind, high - low)
+        if page.confidences is not None:
+            splits[1:] |= page.confidences[at[1:]] != page.confidences[at[:-1]]
         firsts = np.flatnonzero(splits)
         lasts = np.append(firsts[1:], len(at)) - 1
-        along = np.where(vertical, page.height, page.width)
-        across = np.where(vertical, page.width, page.height)[firsts]
+        width, height = np.float64(page.width), np.float64(page.height)
+        along = np.where(vertical, height, width) if vertical.any() else width
+        across = np.where(vertical[firsts], width, height)
         runs = np.zeros(len(firsts), RUN)
         runs["start"] = start + at[firsts]
         runs["edge"] = self._edge_count + firsts + np.arange(len(firsts))
         runs["low"] = _quantised(np.minimum.reduceat(low, firsts) / across)
         runs["high"] = _quantised(np.maximum.reduceat(high, firsts) / across)
         runs["flags"] = vertical[firsts] * VERTICAL + ~starts_line[firsts] * CONTINUES
-        runs["confidence"] = confidences[firsts]
-        edges = np.insert(np.abs(ahead / along), lasts + 1, np.abs(behind / along)[lasts])
+        runs["confidence"] = CONFIDENCE_NONE if page.confidences is None else page.confidences[at[firsts]]
+        edges = np.empty(len(at) + len(firsts))
+        ends_run = lasts + np.arange(1, len(firsts) + 1)
+        within_run = np.ones(len(edges), np.bool_)
+        within_run[ends_run] = False
+        edges[within_run], edges[ends_run] = np.abs(ahead / along), np.abs(behind / along)[lasts]
         self._runs.append(runs)
         self._edges.append(_quantised(edges))
         self._edge_count += len(edges)
@@ -107,25 +114,34 @@ def has_box(boxes: Boxes) -> NDArray[np.bool_]:
 
 
 def _oriented(
-    boxes: Boxes, line_firsts: NDArray[np.intp]
+    columns: NDArray[np.float32], line_firsts: NDArray[np.intp]
 ) -> tuple[NDArray[np.bool_], *tuple[NDArray[np.float32], ...]]:
     """Whether each character's line is vertical, the character's ends along the line (`ahead`, `behind`) and across.
 
+    `columns` are x0, y0, x1, y1 of the characters' boxes.
     Where the text runs against the page's direction the ends are negative, so that `ahead` grows in every run.
     """
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    line_lasts = np.append(line_firsts[1:], len(boxes)) - 1
+    count = columns.shape[1]
+    line_lasts = np.append(line_firsts[1:], count) - 1
     lengths = line_lasts - line_firsts + 1
-    extent = np.abs(middles[line_lasts] - middles[line_firsts])
-    vertical = np.repeat(extent[:, 1] > extent[:, 0], lengths)
-    begin, end, low, high = np.where(vertical[:, None], boxes[:, [1, 3, 0, 2]], boxes[:, [0, 2, 1, 3]]).T
+    middles = (columns[:2] + columns[2:]) / 2
+    extent = np.abs(middles[:, line_lasts] - middles[:, line_firsts])
+    vertical = np.repeat(extent[1] > extent[0], lengths)
+    along = np.where(vertical, columns[1::2], columns[::2]) if vertical.any() else columns[::2]
+    across = np.where(vertical, columns[::2], columns[1::2]) if vertical.any() else columns[1::2]
+    (begin, end), (low, high) = along, across
     size = high - low
-    steps: NDArray[np.float32] = np.diff((begin + end) / 2, append=np.float32(0))
+    places = (begin + end) / 2
+    steps = np.zeros(count, np.float32)
+    np.subtract(places[1:], places[:-1], out=steps[:-1])
     near = np.abs(steps) < _GAP_MAX * size
     near[line_lasts] = False
-    before: NDArray[np.float32] = np.roll(steps, 1)
+    before = np.zeros(count, np.float32)
+    before[1:] = steps[:-1]
     before[line_firsts] = 0
     steps = np.where(near, steps, before)
+    if not (steps <= -_STEP_MIN * size).any():
+        return vertical, begin, end, low, high
     signs = np.where(np.abs(steps) < _STEP_MIN * size, 0, np.sign(steps))
     majority = np.repeat(np.where(np.add.reduceat(signs, line_firsts) < 0, -1, 1), lengths)
     direction = np.where(np.where(signs == 0, majority, signs) < 0, np.float32(-1), np.float32(1))
@@ -214,4 +230,4 @@ def _union(one: Rect, other: Rect) -> Rect:
 
 
 def _quantised(fractions: NDArray[np.floating]) -> NDArray[np.uint16]:
-    return np.rint(np.clip(fractions, 0, 1) * SCALE).astype("<u2")
+    return np.rint(np.minimum(np.maximum(fractions, 0), 1) * SCALE).astype("<u2")

@@ -3,18 +3,24 @@
 import re
 from dataclasses import dataclass, field
 
+from lumikb.compute.parse.docx_margins import read_margins
 from lumikb.compute.parse.flow import Block, Flow
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute
 from lumikb.compute.parse.text import TextBuilder
 
 STYLE_DEPTH_MAX = 20
+PAGE_CHARS_MAX = 3500
+"""Breaks that an author set tell the pages when no stretch between two is longer: more does not fit on a page."""
 
 _HEADING_NAME = re.compile(r"heading ([1-9])", re.IGNORECASE)
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
 def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | None]:
-    """Write the body to `builder`; returns the parts that hold its text, and the page count when Word left one."""
+    """Write headers, footers and the body to `builder`.
+
+    Returns the part that holds the body, and the page count when the file tells its pages.
+    """
     main = package.main_part("word/document.xml")
     styles = _Styles()
     for part in package.related(main, "styles")[:1]:
@@ -23,9 +29,13 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
     for kind in ("footnote", "endnote"):
         for part in package.related(main, f"{kind}s")[:1]:
             package.read(part, _Notes(kind, notes))
+    for text in read_margins(package, main):
+        builder.append_block(text)
     body = _Body(builder, styles, notes)
     package.read(main, body)
-    return [main], body.flow.end()
+    if body.flow.is_empty:
+        package.check_empty([main])
+    return [main], body.flow.end() if body.tells_pages() else None
 
 
 @dataclass
@@ -36,11 +46,12 @@ class _Style:
 
 
 class _Styles(PartReader):
-    """Heading level (0 for body text) and list membership of each paragraph style."""
+    """Heading level (0 for body text) and list membership of each paragraph style; whether any begins a page."""
 
     skipped = frozenset({"pPrChange", "rPrChange"})
 
     def __init__(self) -> None:
+        self.break_pages = False
         self._styles: dict[str, _Style] = {}
         self._current = _Style()
 
@@ -56,6 +67,8 @@ class _Styles(PartReader):
             self._current.based_on = attribute(attributes, "val")
         elif name == "outlineLvl":
             self._current.level = outline_level(attributes)
+        elif name == "pageBreakBefore":
+            self.break_pages = True
         elif name == "numPr":
             self._current.listed = True
 
@@ -124,7 +137,8 @@ class _Paragraph:
 class _Body(PartReader):
     """Writes the body as it streams past.
 
-    Page starts are where Word last broke the pages (`lastRenderedPageBreak`). A file without those marks has no page
+    Page starts are where the program that saved the file last broke the pages (`lastRenderedPageBreak`) and where the
+    author did. Without the former, the latter tell the pages only when no text runs over a page between them: no page
     numbers rather than wrong ones. Of tracked changes the new text is read; of alternative content, Word's own choice.
     """
 
@@ -136,6 +150,16 @@ class _Body(PartReader):
         self._notes = notes
         self._paragraphs: list[_Paragraph] = []
         self._in_text = False
+        self._rendered = self._sectioned = False
+        # The mark of the program behind a break of the author is of the same page.
+        self._broken = False
+
+    def tells_pages(self) -> bool:
+        """Whether the page breaks that were seen are those of the printed document."""
+        if self._rendered:
+            return True
+        counted = not self._sectioned and not self._styles.break_pages
+        return counted and self.flow.longest_page() <= PAGE_CHARS_MAX
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "p":
@@ -158,14 +182,25 @@ class _Body(PartReader):
     def text(self, data: str) -> None:
         if self._in_text and self._paragraphs:
             self._paragraphs[-1].append(data)
+            self._broken = self._broken and data.isspace()
 
     def _start_in_paragraph(self, name: str, attributes: Attributes, paragraph: _Paragraph) -> None:
         if name == "t":
             self._in_text = True
         elif name in _BREAKS:
             paragraph.append(_BREAKS[name])
+            if name == "br" and attribute(attributes, "type") == "page":
+                self._break_page(paragraph)
+        elif name == "pageBreakBefore":
+            if attribute(attributes, "val") not in {"0", "false", "off"}:
+                self._break_page(paragraph)
+        elif name == "sectPr":
+            self._sectioned = True
         elif name == "lastRenderedPageBreak":
-            paragraph.page_breaks.append(paragraph.length)
+            self._rendered = True
+            if not self._broken:
+                paragraph.page_breaks.append(paragraph.length)
+            self._broken = False
         elif name == "pStyle":
             paragraph.style = attribute(attributes, "val")
         elif name == "outlineLvl":
@@ -176,6 +211,10 @@ class _Body(PartReader):
         elif name in {"footnoteReference", "endnoteReference"}:
             kind = name.removesuffix("Reference")
             paragraph.notes.append("".join(self._notes.get((kind, attribute(attributes, "id")), [])))
+
+    def _break_page(self, paragraph: _Paragraph) -> None:
+        paragraph.page_breaks.append(paragraph.length)
+        self._broken = True
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
         level, listed = self._styles.resolve(paragraph.style)

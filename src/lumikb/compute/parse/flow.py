@@ -1,6 +1,7 @@
 """Paragraphs, lists and tables of a word processor's document, written in reading order."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from lumikb.compute.parse.text import TextBuilder
 
@@ -31,12 +32,14 @@ class Flow:
         self._page_starts: list[int] = []
         self._pending_breaks = 0
         self._last_run = ""
+        self.is_empty = True
 
     def add(self, block: Block) -> None:
         """Write `block`, or keep it for the cell that is open."""
         if self._rows and self._rows[-1]:
             self._rows[-1][-1].append(block)
             return
+        self.is_empty = False
         separator = "\n" if block.run and block.run == self._last_run else "\n\n"
         start = self._builder.append_block(block.text, separator, block.level)
         self._page_starts += [start] * self._pending_breaks + [start + at for at in block.page_breaks]
@@ -84,6 +87,11 @@ class Flow:
         if any(texts):
             breaks = [0 for cell in cells for block in cell for _ in block.page_breaks]
             self.add(Block(" | ".join(texts), run="table", page_breaks=breaks))
+
+    def longest_page(self) -> int:
+        """Characters of the longest stretch between two page breaks."""
+        starts = [0, *self._page_starts, self._builder.length]
+        return max(after - before for before, after in pairwise(starts))
 
     def end(self) -> int | None:
         """Note the pages with the builder; returns their number, None when no break was seen."""

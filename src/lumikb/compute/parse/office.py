@@ -1,7 +1,6 @@
 """Office files: opens the package, has its kind read, and never takes a failed reading for an empty document."""
 
 from lumikb.compute.parse.docx import read_docx
-from lumikb.compute.parse.errors import CorruptedError
 from lumikb.compute.parse.formats import Format
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ooxml import Package
@@ -26,6 +25,6 @@ def parse_office(data: bytes, kind: Format, text_chars_max: int) -> ParsedText:
         parts = read_xlsx(package, builder)
     title, metadata = package.properties()
     parsed = builder.build(page_count=page_count, title=title, metadata=metadata)
-    if not parsed.text and package.holds_text(parts):
-        raise CorruptedError("The text of this file could not be read. Save it again from the program that made it.")
+    if not parsed.text:
+        package.check_empty(parts)
     return parsed

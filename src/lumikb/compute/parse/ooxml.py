@@ -127,7 +127,14 @@ class Package:
             self.read(part, reader)
         return reader.title_and_rest()
 
-    def holds_text(self, parts: list[str]) -> bool:
+    def check_empty(self, parts: list[str]) -> None:
+        """Raises `CorruptedError` when `parts`, of which nothing was read, hold text."""
+        if self._holds_text(parts):
+            raise CorruptedError(
+                "The text of this file could not be read. Save it again from the program that made it."
+            )
+
+    def _holds_text(self, parts: list[str]) -> bool:
         """Whether any of `parts` has an element of text (`w:t`, `a:t`, `t`) that is not blank, read or not."""
         for part in parts:
             with self._open(part) as stream:

@@ -16,7 +16,7 @@ from lumikb.compute.parse.pdf_headings import HeadingFinder
 from lumikb.compute.parse.pdf_page import PageText, page_text
 from lumikb.compute.parse.pdf_rules import find_grids
 from lumikb.compute.parse.pdf_scan import is_scan, letter_count, render_page
-from lumikb.compute.parse.pdfium import read_characters
+from lumikb.compute.parse.pdfium import CharacterReader
 from lumikb.compute.parse.text import TextBuilder, clean, squeeze
 
 PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
@@ -28,7 +28,13 @@ LANGUAGE_BYTES_MAX = 200
 # fpdfview.h: FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY.
 _ENCRYPTED_CODES = {4, 5}
 
-_NUMBERING = r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?"
+_NUMBERING = re.compile(
+    r"[ \t]*(?:(?:chapter|section|part|appendix)[ \t]+)?(?:[\dA-Z]{1,4}(?:\.\d+)*\.?\s+)?", re.IGNORECASE
+)
+_SPACE = re.compile(r"\s+")
+_LINE_REST = re.compile(r"[ \t]*$", re.MULTILINE)
+_WORD_END = re.compile(r"\b")
+_RANK_ALONE, _RANK_STARTS_LINE, _RANK_ANYWHERE = range(3)
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?(?:([+-])(\d\d)'?(\d\d)?|Z)?")
 
 # Readers look for the end marker in the last 1024 bytes (ISO 32000-1, annex H.3.4.4); padding comes on top of that.
@@ -68,8 +74,7 @@ class _PageReader:
     ) -> None:
         self._document = document
         self._recogniser = recogniser
-        self._text_chars_max = text_chars_max
-        self._weights = weights
+        self._characters = CharacterReader(text_chars_max, weights=weights)
         self.recognised = False
         self.unavailable: NoTextError | None = None
 
@@ -78,7 +83,7 @@ class _PageReader:
         try:
             page = self._document[index]
             try:
-                characters = read_characters(page, self._text_chars_max, weights=self._weights)
+                characters = self._characters.read(page)
                 own = page_text(characters, find_grids(page, characters.frame))
                 return self._recognise(page, own) if is_scan(page, own.text) else own
             finally:
@@ -150,9 +155,9 @@ def _add_outline(builder: TextBuilder, document: pypdfium2.PdfDocument, pages: l
         if not 0 <= index < len(pages):
             continue
         found = _find_title(pages[index], title, cursors[index])
-        at = cursors[index] if found is None else found.start(1)
-        cursors[index] = at if found is None else found.end(1)
-        written = found is not None and found.group(1) == title
+        at, end = found or (cursors[index], cursors[index])
+        cursors[index] = end
+        written = pages[index][at:end] == title
         builder.add_heading(title, level, at=starts[index] + at, written=written)
 
 
@@ -169,14 +174,47 @@ def _bookmarks(document: pypdfium2.PdfDocument) -> Iterator[tuple[int, str, int]
             yield index, title, bookmark.level + 1
 
 
-def _find_title(page: str, title: str, cursor: int) -> re.Match[str] | None:
-    """Where `title` (group 1) stands after `cursor`: alone on its lines, else at the start of one, else anywhere."""
-    words = r"\s+".join(re.escape(word) for word in title.split())
-    for pattern in (rf"^{_NUMBERING}({words})[ \t]*$", rf"^{_NUMBERING}({words})\b", rf"({words})"):
-        found = re.compile(pattern, re.MULTILINE | re.IGNORECASE).search(page, cursor)
-        if found is not None:
-            return found
-    return None
+def _find_title(page: str, title: str, cursor: int) -> tuple[int, int] | None:
+    """Where `title` stands after `cursor`: alone on its lines, else at the start of one, else anywhere.
+
+    No expression is made of a title: compiling takes longer than reading the page.
+    """
+    lowered = page.lower()
+    if len(lowered) != len(page):
+        lowered = page
+    words = title.lower().split()
+    best: tuple[int, int] | None = None
+    best_rank = _RANK_ANYWHERE + 1
+    start = lowered.find(words[0], cursor)
+    while start >= 0:
+        end = _words_end(lowered, words, start)
+        rank = _RANK_ANYWHERE + 1 if end is None else _rank(page, start, end, cursor)
+        if end is not None and rank < best_rank:
+            best, best_rank = (start, end), rank
+            if rank == _RANK_ALONE:
+                break
+        start = lowered.find(words[0], start + 1)
+    return best
+
+
+def _words_end(lowered: str, words: list[str], start: int) -> int | None:
+    """Where `words` end that start at `start` with white space between them."""
+    at = start + len(words[0])
+    for word in words[1:]:
+        space = _SPACE.match(lowered, at)
+        if space is None or not lowered.startswith(word, space.end()):
+            return None
+        at = space.end() + len(word)
+    return at
+
+
+def _rank(page: str, start: int, end: int, cursor: int) -> int:
+    line = page.rfind("\n", 0, start) + 1
+    if line < cursor or _NUMBERING.fullmatch(page, line, start) is None:
+        return _RANK_ANYWHERE
+    if _LINE_REST.match(page, end):
+        return _RANK_ALONE
+    return _RANK_STARTS_LINE if _WORD_END.match(page, end) else _RANK_ANYWHERE
 
 
 def _about(document: pypdfium2.PdfDocument, key: str) -> str:

@@ -50,14 +50,13 @@ class HeadingFinder:
     def add(self, start: int, page: PageText, number: int) -> None:
         """The page `number`, whose text starts at `start`."""
         boxes = page.boxes.boxes
-        heights = np.where(has_box(boxes), boxes[:, 3] - boxes[:, 1], 0)
+        heights: list[float] = np.where(has_box(boxes), boxes[:, 3] - boxes[:, 1], 0).tolist()
         at = 0
         for text in page.text.split("\n"):
-            own = heights[at : at + len(text)]
-            own = own[own > 0]
-            if len(own) and len(self._lines) < LINES_MAX:
+            own = sorted(height for height in heights[at : at + len(text)] if height)
+            if own and len(self._lines) < LINES_MAX:
                 bold = bool(page.bold_lines) and int(page.boxes.lines[at]) in page.bold_lines
-                self._lines.append(_Line(start + at, text, round(float(np.median(own)) * 4) / 4, bold, number))
+                self._lines.append(_Line(start + at, text, round(_median(own) * 4) / 4, bold, number))
             at += len(text) + 1
 
     def write(self, builder: TextBuilder) -> None:
@@ -117,6 +116,11 @@ def _is_title(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
     first = next((char for char in text if char.isalpha()), "")
     return letters >= 3 and letters * 2 >= len(text) and not first.islower() and text.rstrip()[-1] not in ".,;:"
+
+
+def _median(ordered: list[float]) -> float:
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low if low == high else (low + high) / 2
 
 
 def _undated(text: str) -> str:

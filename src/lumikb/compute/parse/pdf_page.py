@@ -55,11 +55,11 @@ def tidied(codes: NDArray[np.uint32], boxes: PageBoxes) -> PageText:
     chosen = _tidy(codes)
     kept = storable[chosen]
     return PageText(
-        codes[chosen].astype("<u4").tobytes().decode("utf-32-le"),
+        _decode(codes[chosen]),
         replace(
             boxes,
-            boxes=boxes.boxes[kept],
-            lines=boxes.lines[kept],
+            boxes=boxes.boxes.take(kept, axis=0),
+            lines=boxes.lines.take(kept),
             confidences=None if boxes.confidences is None else boxes.confidences[kept],
         ),
     )
@@ -72,15 +72,21 @@ def _storable(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 def _tidy(codes: NDArray[np.uint32]) -> NDArray[np.intp]:
     """Which characters stay; turns the hyphens that do into "-"."""
-    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    text = _decode(codes)
     kept = np.ones(len(codes), np.bool_)
-    for match in _LINE_END_HYPHEN.finditer(text):
+    has_hyphens = "\ufffe" in text or "\x02" in text
+    for match in _LINE_END_HYPHEN.finditer(text) if has_hyphens else ():
         hyphen, end = match.start(), match.end() if match["lower"] is None else match.start("lower")
         codes[hyphen] = ord("-")
         kept[hyphen + (match["lower"] is None) : end] = False
-    for match in _TRAILING_SPACES.finditer(text):
+    has_trailing = " \n" in text or "\t\n" in text
+    for match in _TRAILING_SPACES.finditer(text) if has_trailing else ():
         kept[match.start() : match.end() - 1] = False
     start = len(text) - len(text.lstrip())
     kept[:start] = False
     kept[len(text.rstrip()) :] = False
     return np.flatnonzero(kept)
+
+
+def _decode(codes: NDArray[np.uint32]) -> str:
+    return codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")

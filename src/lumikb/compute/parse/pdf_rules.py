@@ -2,7 +2,7 @@
 
 import ctypes
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pypdfium2
 from numpy.typing import NDArray
 from pypdfium2 import raw
 
-from lumikb.compute.parse.pdfium import PageFrame
+from lumikb.compute.parse.pdfium import PageFrame, fast, reference
 
 OBJECTS_MAX = 20_000
 """Objects of a page that are looked at, and corners of paths."""
@@ -21,6 +21,10 @@ CELLS_MAX = 20_000
 _THICKNESS_MAX = 2.5
 _LENGTH_MIN = 6.0
 _NEAR = 3.0
+
+_get_object = fast(raw.FPDFPage_GetObject, ctypes.c_void_p)
+_get_type = fast(raw.FPDFPageObj_GetType, ctypes.c_int, ctypes.c_void_p)
+_get_bounds = fast(raw.FPDFPageObj_GetBounds, ctypes.c_int, *[ctypes.c_void_p] * 5)
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,18 @@ def _strokes(page: pypdfium2.PdfPage) -> list[tuple[float, float, float, float]]
     budget = OBJECTS_MAX
     edges = [ctypes.c_float() for _ in range(4)]
     pointers = [ctypes.byref(edge) for edge in edges]
-    for index in range(min(raw.FPDFPage_CountObjects(page), OBJECTS_MAX)):
-        item = raw.FPDFPage_GetObject(page, index)
-        if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_PATH or not raw.FPDFPageObj_GetBounds(item, *pointers):
+    items = list(
+        map(_get_object, repeat(reference(page.raw)), range(min(raw.FPDFPage_CountObjects(page), OBJECTS_MAX)))
+    )
+    for address, kind in zip(items, map(_get_type, items), strict=True):
+        if kind != raw.FPDF_PAGEOBJ_PATH:
+            continue
+        if not _get_bounds(address, *pointers):
             continue
         left, bottom, right, top = (edge.value for edge in edges)
         if min(right - left, top - bottom) <= _THICKNESS_MAX:
             found.append((left, top, right, bottom))
-        elif budget > 0 and _is_stroked(item):
+        elif budget > 0 and _is_stroked(item := ctypes.cast(address, raw.FPDF_PAGEOBJECT)):
             sides = _sides(item, budget)
             budget -= len(sides)
             found += sides

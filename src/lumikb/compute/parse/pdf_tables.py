@@ -36,11 +36,11 @@ class Stream:
     def taken(self, order: NDArray[np.intp]) -> "Stream":
         """The characters at `order`."""
         return Stream(
-            self.codes[order],
-            self.boxes[order],
-            self.lines[order],
-            self.layout_boxes[order],
-            self.layout_lines[order],
+            self.codes.take(order),
+            self.boxes.take(order, axis=0),
+            self.lines.take(order),
+            self.layout_boxes.take(order, axis=0),
+            self.layout_lines.take(order),
         )
 
     def with_added(self) -> "Stream":
@@ -99,7 +99,10 @@ def _with_row_edges(stream: Stream, grid: Grid) -> Grid:
         if not len(boxes):
             continue
         sorted_middles = np.sort(middles)
-        breaks = np.flatnonzero(np.diff(sorted_middles) > _LINE_GAP_MIN * np.median(boxes[:, 3] - boxes[:, 1]))
+        steps = np.diff(sorted_middles)
+        if np.count_nonzero(steps) < _LINES_MIN - 1:
+            continue
+        breaks = np.flatnonzero(steps > _LINE_GAP_MIN * np.median(boxes[:, 3] - boxes[:, 1]))
         count, width = len(breaks) + 1, len(np.unique(grid.cells[row]))
         if count < _LINES_MIN or (width < _LINES_MIN and count < _LINES_OF_TWO_MIN):
             continue

@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_boxes_take_less_than_three_bytes_a_character():
     parsed = parse(make_pdf(["The quick brown fox jumps over the lazy dog. " * 60] * 3), "a.pdf")
     assert parsed.boxes is not None
     assert len(parsed.boxes.runs) + len(parsed.boxes.edges) < 3 * len(parsed.text)
+
+
+def test_a_page_of_many_characters_has_a_box_for_each():
+    pdf = FPDF(format=(1000, 1000))
+    pdf.set_font("Helvetica", size=6)
+    pdf.add_page()
+    for line in range(300):
+        pdf.text(10, 20 + line * 3, "many words on a line that is long " * 3)
+    pdf.text(10, 980, "TARGET")
+    data = bytes(pdf.output())
+    parsed = parse(data, "a.pdf")
+    assert len(parsed.text) > 30_000
+    assert rect_of(parsed, "TARGET")[1::2] == [pytest.approx(0.98, abs=TOLERANCE)] * 2
+    lines = locate(parsed, 0, len(parsed.text))[0][1]
+    assert len(lines) == 301
+    assert all(below[1] - above[1] == pytest.approx(0.003, abs=1e-4) for above, below in pairwise(lines[:-1]))
 
 
 def test_confidences_are_averaged_over_the_recognised_characters():
