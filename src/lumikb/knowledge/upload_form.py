@@ -6,6 +6,7 @@ import msgspec
 
 from lumikb.http.bodies import JSON, wrong_field
 from lumikb.http.multipart import multipart_parts
+from lumikb.kit.clock import Moment
 from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError, TooLargeError
 from lumikb.knowledge.models import NewDocument
 from lumikb.knowledge.routes import ActorRequest
@@ -29,6 +30,7 @@ class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     priority: int | None = None
+    document_date: Moment | None = None
 
 
 def is_json(request: ActorRequest) -> bool:
@@ -80,8 +82,10 @@ def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
             tags=msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(","),
             metadata=msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any]),
             priority=int(fields["priority"]) if fields.get("priority") else None,
+            document_date=msgspec.convert(fields["document_date"], Moment) if fields.get("document_date") else None,
         )
     except (msgspec.MsgspecError, ValueError) as exc:
         raise InvalidInputError(
-            "tags is a list, metadata a JSON object, priority a number.", fields=sorted(fields)
+            "tags is a list, metadata a JSON object, priority a number, document_date as in 2026-01-31T00:00:00Z.",
+            fields=sorted(fields),
         ) from exc

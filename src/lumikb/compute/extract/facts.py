@@ -23,7 +23,7 @@ _DATE = re.compile(
 # What programs write for want of a title or an author.
 _BY_PROGRAMS = re.compile(r"(?:Microsoft (?:Office )?\w+|\w+ Writer) - ")
 _NO_TITLE = re.compile(
-    r"\W*|untitled(?: document)?|unknown|title|(?:document|presentation) ?\d*|powerpoint presentation|(?:blank|new) page|"
+    r"\W*|untitled(?: document)?|unknown|title|(?:document|(?:powerpoint )?presentation) ?\d*|(?:blank|new) page|"
     r"(?:slide|sheet|page|tabelle|feuil|hoja|folie) ?\d*|\(anonymous\)|"
     r".*\.(?:docx?|odt|rtf|indd|pdf|tex|dvi|pptx?|xlsx?|qxd|p65|fm|wpd|txt|md|html?|eps|ps|cdr|pub|pages)",
     re.IGNORECASE | re.DOTALL,

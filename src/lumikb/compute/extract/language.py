@@ -46,8 +46,7 @@ _VIETNAMESE = re.compile(r"[\u1ea0-\u1ef9]")
 _VIETNAMESE_SHARE_MIN = 0.03
 _OWN_LETTER_SHARE_MIN = 0.002
 
-_LATIN = ("en", "de", "fr", "es", "ca", "pt", "it", "ro", "nl", "sv", "da", "no", "fi", "pl", "cs", "sk", "hu")
-_LATIN += ("hr", "sl", "tr")
+_LATIN = "en de fr es ca pt it ro nl sv da no fi pl cs sk hu hr sl tr".split()  # noqa: SIM905
 _OWNERS = Counter(word for language in _LATIN for word in STOPWORDS[language])
 
 _TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9_@.-]*)?(?:\s*[,;].*)?", re.IGNORECASE | re.DOTALL)
