@@ -21,7 +21,7 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 # What programs write for want of a title or an author.
-_BY_PROGRAMS = re.compile(r"(?:Microsoft (?:Office )?\w+|\w+ Writer) - ")
+_BY_PROGRAMS = re.compile(r"\A(?:Microsoft (?:Office )?\w+|\w+ Writer) - ")
 _NO_TITLE = re.compile(
     r"\W*|untitled(?: document)?|unknown|title|(?:document|(?:powerpoint )?presentation) ?\d*|(?:blank|new) page|"
     r"(?:slide|sheet|page|tabelle|feuil|hoja|folie) ?\d*|\(anonymous\)|"
