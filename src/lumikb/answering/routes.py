@@ -19,7 +19,9 @@ from lumikb.http.sse import STREAM_HEADERS
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.words import counted
-from lumikb.retrieval.models import MissingQueryError, SearchRequest
+from lumikb.knowledge.document_routes import Author, Language
+from lumikb.knowledge.models import wanted_language
+from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
 from lumikb.retrieval.wire import ResultsBody, SearchBody, search_request
@@ -40,6 +42,8 @@ async def search_stream(
     kb_ids: KbIds = None,
     limit: int = 20,
     min_score: float = 0.0,
+    language: Language = None,
+    author: Author = None,
 ) -> Response[ResultsBody | None]:
     """Events `result` (best first), then `done {result_count, search_time_ms}`; JSON when `Accept` names it.
 
@@ -47,7 +51,8 @@ async def search_stream(
     """
     if not text or not text.strip():
         raise MissingQueryError("Say what to look for: ?query=…")
-    wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score)
+    filters = Filters(language=wanted_language(language), author=author)
+    wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score, filters=filters)
     streamed = wants_stream(request, default=True)
     if streamed or is_head():
         await retrieval.check(request.user, wanted)

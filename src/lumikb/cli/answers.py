@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lumikb.cli.output import AsJson, one_line, print_json, working
+from lumikb.cli.output import AsJson, Author, Language, one_line, print_json, working
 from lumikb.kit.words import counted
 
 SNIPPET_CHARS = 300
@@ -17,6 +17,8 @@ Kbs = Annotated[
 def search_command(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     kb: Kbs = None,
+    language: Language = None,
+    author: Author = None,
     limit: Annotated[int, typer.Option(min=1, max=50, help="Most results.")] = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -25,7 +27,9 @@ def search_command(
 
     async def search(client: Client) -> Body:
         kb_ids = await client.kb_ids(kb)
-        return await client.post("/search/quick", {"query": query, "kb_ids": kb_ids, "limit": limit})
+        filters = {"language": language, "author": author}
+        wanted = {"query": query, "kb_ids": kb_ids, "limit": limit, "filters": filters}
+        return await client.post("/search/quick", wanted)
 
     with working("Searching"):
         body = run(search)

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import typer
 
-from lumikb.cli.output import AsJson, human_size, one_line, print_json, print_table
+from lumikb.cli.output import AsJson, Author, Language, human_size, one_line, print_json, print_table
 
 KBS_MAX = 1000
+TITLE_CHARS = 40
 
 app = typer.Typer(help="List and delete documents.")
 
@@ -26,6 +27,8 @@ class Status(StrEnum):
 def list_command(
     kb: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a knowledge base; none: all.")] = None,
     status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only documents that stand so.")] = None,
+    language: Language = None,
+    author: Author = None,
     limit: Annotated[int, typer.Option(min=1, help="Most documents, the newest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +37,9 @@ def list_command(
 
     async def read(client: Client) -> tuple[Body, dict[str, str]]:
         collection = None if kb is None else (await client.get_kb(kb))["name"]
-        body = await client.list_rows("/documents", limit, collection=collection, status=status)
+        body = await client.list_rows(
+            "/documents", limit, collection=collection, status=status, language=language, author=author
+        )
         bases = await client.list_rows("/knowledge-bases", KBS_MAX)
         return body, {base["id"]: base["name"] for base in bases["data"]}
 
@@ -43,7 +48,7 @@ def list_command(
         print_json(body)
         return
     rows = [_row(document, names) for document in body["data"]]
-    print_table(["STATUS", "NAME", "KNOWLEDGE BASE", "PASSAGES", "SIZE", "ID", ""], rows)
+    print_table(["STATUS", "NAME", "TITLE", "KNOWLEDGE BASE", "PASSAGES", "SIZE", "ID", ""], rows)
     if body["total"] > len(rows):
         typer.echo(f"{len(rows)} of {body['total']} documents; --limit shows more.")
 
@@ -65,9 +70,11 @@ def delete_command(
 
 def _row(document: dict[str, Any], kb_names: dict[str, str]) -> list[str]:
     error = document["last_error"]
+    extracted: dict[str, Any] = document["extracted"] or {}
     return [
         document["status"],
         one_line(document["name"]),
+        one_line(extracted.get("title") or "", TITLE_CHARS),
         one_line(kb_names.get(document["kb_id"], "")),
         str(document["chunk_count"]),
         human_size(document["file_size_bytes"]),

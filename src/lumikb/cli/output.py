@@ -10,6 +10,9 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else; errors too.")]
 
+Language = Annotated[str | None, typer.Option(metavar="CODE", help="Only documents in this language, such as en.")]
+Author = Annotated[str | None, typer.Option(metavar="NAME", help="Only documents by this author; a part will do.")]
+
 _SIZES = ["B", "kB", "MB", "GB", "TB"]
 
 

@@ -12,7 +12,7 @@ from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument
+from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument, wanted_language
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_form import is_json, read_url_form, receive
@@ -29,6 +29,8 @@ _KB = "/knowledge-bases/{kb_id:str}/documents"
 _ONE = _KB + "/{document_id:str}"
 
 Tags = Annotated[list[str] | None, Parameter(description="Documents that have all of these tags.")]
+Language = Annotated[str | None, Parameter(description="A code such as en or de.")]
+Author = Annotated[str | None, Parameter(description="A part of the author's name.")]
 
 
 @get(_KB, opt=requires(Permission.KB_READ), summary="List documents")
@@ -47,9 +49,25 @@ async def list_documents(
     tags: Tags = None,
     date_from: datetime | None = None,
     date_to: datetime | None = None,
+    language: Language = None,
+    author: Author = None,
 ) -> PageBody[DocumentBody]:
-    """Documents of a knowledge base. `search` looks in names; dates are the document's own, else of its upload."""
-    wanted = DocumentFilter(search, status, mime_type, _split(tags), date_from, date_to, sort_by, sort_order == "desc")
+    """Documents of a knowledge base. `search` looks in names; dates are the document's own, else of its upload.
+
+    `language` and `author` are those that were extracted from the version that answers.
+    """
+    wanted = DocumentFilter(
+        search,
+        status,
+        mime_type,
+        _split(tags),
+        date_from,
+        date_to,
+        wanted_language(language),
+        author,
+        sort_by,
+        sort_order == "desc",
+    )
     asked = PageRequest(page, limit)
     found = await record.read_async(
         lambda connection: documents.list_documents(connection, request.user, [kb_id], wanted, asked)
@@ -67,13 +85,16 @@ async def list_all_documents(
     limit: int = LIMIT_DEFAULT,
     collection: str | None = None,
     status: DocumentStatus | None = None,
+    language: Language = None,
+    author: Author = None,
 ) -> PageBody[DocumentBody]:
     """Documents of every knowledge base that the caller may read, or of the one called `collection`."""
     asked = PageRequest(page, limit)
+    wanted = DocumentFilter(status=status, language=wanted_language(language), author=author)
 
     def find(connection: Connection) -> Page[Document]:
         kb_ids = None if collection is None else [bases.get_by_name(connection, request.user, collection).id]
-        return documents.list_documents(connection, request.user, kb_ids, DocumentFilter(status=status), asked)
+        return documents.list_documents(connection, request.user, kb_ids, wanted, asked)
 
     return page_body(await record.read_async(find), document_body)
 
@@ -89,8 +110,8 @@ async def upload_document(
     request: ActorRequest, documents: NamedDependency[DocumentService], web: NamedDependency[WebDocuments], kb_id: str
 ) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
-    `metadata` (JSON object) and `priority` (a smaller number is sooner). Or send JSON with a `url` to fetch, and
-    optionally `name`, `tags`, `metadata` and `priority`.
+    `metadata` (JSON object), `priority` (a smaller number is sooner) and `document_date` (the document's own, which
+    goes before the file's). Or send JSON with a `url` to fetch, and optionally `name` and the same others.
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
@@ -99,7 +120,7 @@ async def upload_document(
     """
     if is_json(request):
         form = await read_url_form(request)
-        new = NewDocument(form.name or "", form.tags, form.metadata, form.priority)
+        new = NewDocument(form.name or "", form.tags, form.metadata, form.priority, form.document_date)
         accepted = await web.add(request.user, kb_id, form.url, new)
     else:
         new, blob = await receive(request, documents, kb_id)

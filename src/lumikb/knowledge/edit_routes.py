@@ -32,7 +32,7 @@ _ONE = _KB + "/{document_id:str}"
 Confirm = Annotated[str, Parameter(description="The name of the knowledge base.")]
 
 
-@patch(_ONE, opt=requires(Permission.KB_WRITE), summary="Change a document's name, tags or metadata")
+@patch(_ONE, opt=requires(Permission.KB_WRITE), summary="Change a document's name, tags, metadata or date")
 async def update_document(
     request: ActorRequest,
     editor: NamedDependency[DocumentEditor],
@@ -47,7 +47,14 @@ async def update_document(
     return document_body(
         await record.write_async(
             lambda unit: editor.update(
-                unit, request.user, kb_id, document_id, name=data.name, tags=data.tags, metadata=data.metadata
+                unit,
+                request.user,
+                kb_id,
+                document_id,
+                name=data.name,
+                tags=data.tags,
+                metadata=data.metadata,
+                document_date=data.document_date,
             )
         )
     )

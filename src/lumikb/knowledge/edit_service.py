@@ -1,7 +1,10 @@
 """Use cases that change documents that are there: names, tags, new versions, archiving, undoing a delete."""
 
 import itertools
+from datetime import datetime
 from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from lumikb.audit.repository import append_event
 from lumikb.http.permission import Permission
@@ -41,18 +44,20 @@ class DocumentEditor:
         name: str | None,
         tags: list[str] | None,
         metadata: dict[str, Any] | None,
+        document_date: datetime | UnsetType | None = UNSET,
     ) -> Document:
-        """Change what the document is called and known by; None leaves as it is."""
+        """Change what the document is called and known by; None leaves as it is, but takes a user's date away."""
         document = self._documents.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         new = checked(
             NewDocument(
                 filename=document.name if name is None else name,
                 tags=document.tags if tags is None else tags,
                 metadata=document.metadata if metadata is None else metadata,
+                document_date=document.document_date if document_date is UNSET else document_date,
             ),
             name_field="name",
         )
-        values: dict[str, Any] = {"metadata": new.metadata}
+        values: dict[str, Any] = {"metadata": new.metadata, "document_date": new.document_date}
         if name is not None:
             parsers = itertools.filterfalse(is_name_warning, document.warnings)
             values |= {"name": new.filename, "warnings": [*new.warnings, *parsers]}
@@ -60,7 +65,8 @@ class DocumentEditor:
         if tags is not None:
             repository.set_tags(unit, document.id, new.tags)
         given = {"name": name, "tags": tags, "metadata": metadata}
-        changed = sorted(field for field, value in given.items() if value is not None)
+        changed = [field for field, value in given.items() if value is not None]
+        changed = sorted(changed if document_date is UNSET else [*changed, "document_date"])
         _audit(unit, actor, "document.updated", document, changed=changed)
         return self._documents.get(unit.connection, actor, document.id)
 

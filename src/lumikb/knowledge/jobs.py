@@ -1,7 +1,6 @@
 """The durable work behind documents: ingestion and erasure."""
 
 import hashlib
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,9 @@ from lumikb.compute.chunk.chunker import chunk_text
 from lumikb.compute.chunk.models import Chunk, ChunkParams
 from lumikb.compute.embed.embedder import Embedder
 from lumikb.compute.embed.load import Models
+from lumikb.compute.extract.extract import extract
+from lumikb.compute.extract.models import Extracted
+from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.knowledge import derived, repository
@@ -184,16 +186,19 @@ class IngestHandler:
 
     def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_keys: list[str]) -> None:
         document = self._begin(job, Step.STORE)
-        text = derived.get_parsed(self._blobs, parsed_key).text
+        parsed = derived.get_parsed(self._blobs, parsed_key)
+        text = parsed.text
         chunks = derived.get_chunks(self._blobs, chunks_key)
         parts = [derived.get_vectors(self._blobs, key) for key in vectors_keys]
-        vectors = itertools.chain.from_iterable(part for part, _ in parts)
+        vectors = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, 0), np.float16)
         copied = sum(copied for _, copied in parts)
         rows = [
             chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
             for chunk, vector in zip(chunks, vectors, strict=True)
         ]
-        self._record.write(lambda unit: self._publish(unit, job, rows, copied))
+        spans = [(chunk.char_start, chunk.char_end) for chunk in chunks]
+        extracted = extract(parsed, document.mime_type, spans, vectors, now=clock.now())
+        self._record.write(lambda unit: self._publish(unit, job, rows, copied, extracted))
 
     def _cancelled(self, job: Job) -> Callable[[], bool]:
         """Whether the process goes down or the job was cancelled; looks at the record now and then only."""
@@ -221,7 +226,9 @@ class IngestHandler:
         self._record.write(note)
         return self._blobs.put_bytes(data).sha256
 
-    def _publish(self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int) -> None:
+    def _publish(
+        self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int, extracted: Extracted
+    ) -> None:
         if repository.chunk_set_exists(unit.connection, job.id):
             return
         done = {"chunks": len(rows), "embeddings_copied": copied}
@@ -250,6 +257,7 @@ class IngestHandler:
             error_message=None,
         )
         repository.update_version(unit, document.latest_version_id, status=DocumentStatus.READY)
+        repository.show_extracted(unit, document, extracted)
         append_change(unit, document.kb_id, "add", keys)
         tell_status(unit, document, DocumentStatus.READY)
         append_event(

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from lumikb.compute.extract.language import language_code
+from lumikb.compute.extract.models import Extracted
 from lumikb.kit.errors import InvalidInputError
 
 # Of a document, and of a filter: each is a condition of its own in SQL.
@@ -92,7 +94,11 @@ class KbStats:
 
 @dataclass(frozen=True)
 class Document:
-    """A document with the facts of its newest version; `progress` in percent."""
+    """A document with the facts of its newest version; `progress` in percent.
+
+    `document_date` is what a user says. `extracted` is of the version that answers, whose number is `current_version`;
+    None until there is one.
+    """
 
     id: str
     kb_id: str
@@ -121,7 +127,14 @@ class Document:
     char_count: int | None
     chunk_count: int
     job_id: str | None
+    extracted: Extracted | None
+    current_version: int | None
     tags: list[str] = field(default_factory=list[str])
+
+    @property
+    def own_date(self) -> datetime | None:
+        """When the document was written: as a user says, else as its file does."""
+        return self.document_date or (self.extracted.date if self.extracted else None)
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,10 @@ class Version:
 
 @dataclass(frozen=True)
 class DocumentFilter:
-    """Which documents a list wants; None does not narrow. `tags` must all be there. Dates are inclusive."""
+    """Which documents a list wants; None does not narrow. `tags` must all be there. Dates are inclusive.
+
+    `language` is an ISO 639-1 code, `author` a part of a name, in whatever case.
+    """
 
     search: str | None = None
     status: DocumentStatus | None = None
@@ -154,6 +170,8 @@ class DocumentFilter:
     tags: tuple[str, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
+    language: str | None = None
+    author: str | None = None
     sort_by: DocumentSort = DocumentSort.CREATED_AT
     descending: bool = True
 
@@ -190,6 +208,7 @@ class NewDocument:
     tags: list[str] = field(default_factory=list[str])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     priority: int | None = None
+    document_date: datetime | None = None
     warnings: list[str] = field(default_factory=list[str])
 
 
@@ -204,3 +223,11 @@ class Accepted:
 
     document: Document
     duplicate: bool
+
+
+def wanted_language(tag: str | None) -> str | None:
+    """The language that a filter names, as an ISO 639-1 code: `de` for `de-AT`. Raises `InvalidInputError`."""
+    code = None if tag is None else language_code(tag)
+    if code is None and tag is not None:
+        raise InvalidInputError("language is a code such as en or de.", field="language")
+    return code

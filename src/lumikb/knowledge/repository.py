@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
+from lumikb.compute.extract.models import Extracted
 from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
@@ -16,7 +18,8 @@ from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_tags, document_versions, documents
 
 ALIVE = documents.c.deleted_at.is_(None)
-DOCUMENT_DATE = func.coalesce(documents.c.document_date, documents.c.created_at)
+DOCUMENT_DATE = func.coalesce(documents.c.document_date, documents.c.extracted_date, documents.c.created_at)
+AUTHOR_CHARS_MAX = 300
 
 _SORTS: dict[DocumentSort, ColumnElement[Any]] = {
     DocumentSort.NAME: func.lower(documents.c.name),
@@ -59,6 +62,7 @@ def create_document(
             retry_count=0,
             latest_version_id=version_id,
             metadata=new.metadata,
+            document_date=new.document_date,
             created_by=created_by,
             created_at=moment,
             updated_at=moment,
@@ -129,6 +133,11 @@ def has_all_tags(tags: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
+def is_by(author: str) -> ColumnElement[bool]:
+    """Condition on `documents`: the author's name has this part."""
+    return documents.c.author.contains(author.casefold(), autoescape=True)
+
+
 def update_document(unit: UnitOfWork, document_id: str, **values: Any) -> None:
     """Set columns of the document."""
     unit.connection.execute(
@@ -164,6 +173,18 @@ def advance(unit: UnitOfWork, document_id: str, step: Step, progress: float) -> 
 def update_version(unit: UnitOfWork, version_id: str, **values: Any) -> None:
     """Set columns of a version."""
     unit.connection.execute(update(document_versions).where(document_versions.c.id == version_id).values(**values))
+
+
+def show_extracted(unit: UnitOfWork, document: Document, extracted: Extracted) -> None:
+    """Keep what the newest version tells about itself and let filters see it: in the unit that makes it current."""
+    update_version(unit, document.latest_version_id, extracted=msgspec.to_builtins(extracted))
+    update_document(
+        unit,
+        document.id,
+        extracted_date=extracted.date,
+        language=extracted.language,
+        author=extracted.author and extracted.author.casefold()[:AUTHOR_CHARS_MAX],
+    )
 
 
 def chunk_set_exists(connection: Connection, chunk_set_id: str) -> bool:
@@ -237,13 +258,14 @@ def lock_blob(unit: UnitOfWork, sha256: str) -> None:
 
 
 _LATEST = document_versions.c.id == documents.c.latest_version_id
+_FILTERED = {"deleted_at", "extracted_date", "language", "author"}
 
 
 def _documents() -> Select[Any]:
-    version = document_versions.c
+    version, current = document_versions.c, document_versions.alias("current_versions")
     return (
         select(
-            documents,
+            *(column for column in documents.c if column.name not in _FILTERED),
             version.number.label("version"),
             version.sha256,
             version.size_bytes,
@@ -252,9 +274,12 @@ def _documents() -> Select[Any]:
             version.page_count,
             version.char_count,
             func.coalesce(chunk_sets.c.chunk_count, 0).label("chunk_count"),
+            current.c.extracted,
+            current.c.number.label("current_version"),
         )
         .join(document_versions, _LATEST)
         .join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id, isouter=True)
+        .join(current, current.c.id == chunk_sets.c.version_id, isouter=True)
     )
 
 
@@ -272,6 +297,10 @@ def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
         conditions.append(wanted.date_from <= DOCUMENT_DATE)
     if wanted.date_to:
         conditions.append(wanted.date_to >= DOCUMENT_DATE)
+    if wanted.language:
+        conditions.append(documents.c.language == wanted.language)
+    if wanted.author:
+        conditions.append(is_by(wanted.author))
     return conditions
 
 
@@ -289,6 +318,6 @@ def _with_tags(connection: Connection, rows: Sequence[Row[Any]]) -> list[Documen
 
 def _document(row: Row[Any], tags: list[str]) -> Document:
     values = as_dict(row)
-    del values["deleted_at"]
+    values["extracted"] = None if row.extracted is None else msgspec.convert(row.extracted, Extracted)
     values["status"] = DocumentStatus(row.status)
     return Document(**values, tags=tags)

@@ -8,6 +8,7 @@ import msgspec
 
 from lumikb.http.bodies import JSON, wrong_field
 from lumikb.http.multipart import multipart_parts
+from lumikb.kit.clock import Moment
 from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError, TooLargeError
 from lumikb.knowledge.models import NewDocument
 from lumikb.knowledge.routes import ActorRequest
@@ -31,6 +32,7 @@ class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     priority: int | None = None
+    document_date: Moment | None = None
 
 
 def is_json(request: ActorRequest) -> bool:
@@ -82,7 +84,9 @@ def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
         metadata = msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any])
     with _naming("priority", "a whole number"):
         priority = int(fields["priority"]) if fields.get("priority") else None
-    return NewDocument(filename, names, metadata, priority)
+    with _naming("document_date", "a moment such as 2026-01-31T00:00:00Z"):
+        own_date = msgspec.convert(fields["document_date"], Moment) if fields.get("document_date") else None
+    return NewDocument(filename, names, metadata, priority, own_date)
 
 
 @contextmanager

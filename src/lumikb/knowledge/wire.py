@@ -4,7 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from lumikb.compute.extract.models import SummarySentence
+from lumikb.kit.clock import Moment
 from lumikb.knowledge.models import BulkAction, Chunk, Document, KbStats, KnowledgeBase, Version
 
 
@@ -54,8 +57,27 @@ class ErrorNote(msgspec.Struct):
     message: str
 
 
+class ExtractedBody(msgspec.Struct, kw_only=True):
+    """What the file says of itself or its text shows, of the version that answers; null and empty where neither does.
+
+    `language` is an ISO 639-1 code. `keywords` and `summary` are verbatim; offsets count in the text of that `version`.
+    """
+
+    source: str
+    version: int
+    title: str | None
+    author: str | None
+    language: str | None
+    date: datetime | None
+    keywords: list[str]
+    summary: list[SummarySentence]
+
+
 class DocumentBody(msgspec.Struct, kw_only=True):
-    """A document with the facts of its newest version."""
+    """A document with the facts of its newest version.
+
+    `document_date` is its own date: as a user says, else as the file does. `extracted` is null until it is READY.
+    """
 
     id: str
     kb_id: str
@@ -75,6 +97,8 @@ class DocumentBody(msgspec.Struct, kw_only=True):
     chunk_count: int
     tags: list[str]
     metadata: dict[str, Any]
+    document_date: datetime | None
+    extracted: ExtractedBody | None
     allowed_group_ids: list[str] | None
     duplicate_of: str | None
     job_id: str | None
@@ -132,11 +156,12 @@ class VersionsBody(msgspec.Struct):
 
 
 class DocumentPatch(msgspec.Struct, forbid_unknown_fields=True):
-    """What to change; what is missing stays."""
+    """What to change; what is missing stays. A `document_date` of null lets the file's own date count again."""
 
     name: str | None = None
     tags: list[str] | None = None
     metadata: dict[str, Any] | None = None
+    document_date: Moment | UnsetType | None = UNSET
 
 
 class BulkForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -235,6 +260,8 @@ def document_body(document: Document, *, duplicate: bool = False) -> DocumentBod
         chunk_count=document.chunk_count,
         tags=document.tags,
         metadata=document.metadata,
+        document_date=document.own_date,
+        extracted=_extracted_body(document),
         allowed_group_ids=document.allowed_group_ids,
         duplicate_of=document.id if duplicate else None,
         job_id=document.job_id,
@@ -291,4 +318,20 @@ def chunk_body(chunk: Chunk, document: Document, version: int, kb_name: str) -> 
         total_chunks=document.chunk_count,
         token_count=chunk.token_count,
         metadata=document.metadata,
+    )
+
+
+def _extracted_body(document: Document) -> ExtractedBody | None:
+    found = document.extracted
+    if found is None or document.current_version is None:
+        return None
+    return ExtractedBody(
+        source=found.source,
+        version=document.current_version,
+        title=found.title,
+        author=found.author,
+        language=found.language,
+        date=found.date,
+        keywords=found.keywords,
+        summary=found.summary,
     )

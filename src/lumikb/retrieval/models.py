@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumikb.kit.errors import InvalidInputError, MalformedRequestError
+from lumikb.store.record.json import Scalar
 
 QUERY_CHARS_MAX = 500
 LIMIT_MAX = 50
@@ -21,13 +22,19 @@ class MissingQueryError(MalformedRequestError):
 
 @dataclass(frozen=True)
 class Filters:
-    """What narrows a search; None and empty do not. `tags` must all be there; dates are inclusive."""
+    """What narrows a search; None and empty do not. `tags` must all be there; dates are inclusive.
+
+    `language` is an ISO 639-1 code, `author` a part of a name; `metadata` holds entries that must all be there.
+    """
 
     document_ids: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
     mime_types: tuple[str, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
+    language: str | None = None
+    author: str | None = None
+    metadata: tuple[tuple[str, Scalar], ...] = ()
 
     @property
     def narrow(self) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from lumikb.knowledge.models import KbStatus
-from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags
+from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by
 from lumikb.retrieval.models import Filters, Passage
 from lumikb.store.record.changes import alive
+from lumikb.store.record.json import has_entry
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_versions, documents, knowledge_bases
 
@@ -27,16 +28,21 @@ def filter_conditions(filters: Filters) -> list[ColumnElement[bool]]:
         conditions.append(filters.date_from <= DOCUMENT_DATE)
     if filters.date_to is not None:
         conditions.append(filters.date_to >= DOCUMENT_DATE)
+    if filters.language is not None:
+        conditions.append(documents.c.language == filters.language)
+    if filters.author:
+        conditions.append(is_by(filters.author))
+    conditions += [has_entry(documents.c.metadata, key, value) for key, value in filters.metadata]
     return conditions
 
 
 def matching_document_ids(connection: Connection, kb_ids: Sequence[str], filters: Filters) -> list[str]:
     """Documents of the knowledge bases that pass the filters: the allow list of both legs."""
-    statement = (
-        select(documents.c.id)
-        .join(document_versions, document_versions.c.id == documents.c.latest_version_id)
-        .where(documents.c.kb_id.in_(kb_ids), documents.c.deleted_at.is_(None), *filter_conditions(filters))
+    statement = select(documents.c.id).where(
+        documents.c.kb_id.in_(kb_ids), documents.c.deleted_at.is_(None), *filter_conditions(filters)
     )
+    if filters.mime_types:  # a version for each document takes as long as all else
+        statement = statement.join(document_versions, document_versions.c.id == documents.c.latest_version_id)
     return list(connection.execute(statement).scalars())
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lumikb.kit.clock import Moment
+from lumikb.knowledge.models import wanted_language
 from lumikb.retrieval.models import Filters, Hit, SearchRequest
 
 
@@ -34,14 +35,25 @@ class ResultBody(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any]
 
 
+# Past 64 bits SQLite has no integers.
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What narrows a search. `tags` must all be there; dates are inclusive, the document's own or of its upload."""
+    """What narrows a search. `tags` must all be there; dates are inclusive, the document's own or of its upload.
+
+    `language` (a code such as en) and `author` (a part of the name) are those that were extracted from the documents;
+    `metadata` is the users' own, of which all these entries must be there.
+    """
 
     document_ids: Annotated[list[str], msgspec.Meta(max_length=1000)] | None = None
     tags: Annotated[list[str], msgspec.Meta(max_length=50)] = []
     mime_types: Annotated[list[str], msgspec.Meta(max_length=50)] = []
     date_from: Moment | None = None
     date_to: Moment | None = None
+    language: str | None = None
+    author: str | None = None
+    metadata: Annotated[dict[str, str | bool | Whole | float], msgspec.Meta(max_length=20)] = {}
 
 
 class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -98,6 +110,9 @@ def search_request(body: SearchBody) -> SearchRequest:
             mime_types=tuple(filters.mime_types),
             date_from=filters.date_from,
             date_to=filters.date_to,
+            language=wanted_language(filters.language),
+            author=filters.author,
+            metadata=tuple(filters.metadata.items()),
         ),
     )
 

@@ -14,7 +14,8 @@ from .conftest import FACTS, Library, assert_error
 FIELDS = {
     "id", "kb_id", "name", "original_filename", "mime_type", "file_size_bytes", "sha256", "status", "current_step",
     "progress", "last_error", "warnings", "retry_count", "version", "page_count", "chunk_count", "tags", "metadata",
-    "allowed_group_ids", "duplicate_of", "job_id", "created_by", "created_at", "updated_at",
+    "document_date", "extracted", "allowed_group_ids", "duplicate_of", "job_id", "created_by", "created_at",
+    "updated_at",
 }  # fmt: skip
 
 

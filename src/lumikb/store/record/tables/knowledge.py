@@ -40,13 +40,18 @@ documents = Table(
     Column("current_chunk_set_id", Id),  # what readers see; NULL until the first version is ready
     Column("job_id", Id),  # the newest job that worked on it
     Column("metadata", Json, nullable=False),
-    Column("document_date", UtcDateTime),  # the document's own date
+    Column("document_date", UtcDateTime),  # as a user says
     Column("allowed_group_ids", Json),
     Column("created_by", Id, ForeignKey("users.id"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
+    # Of `document_versions.extracted` of the version that answers: what filters look at.
+    Column("extracted_date", UtcDateTime),
+    Column("language", String(8)),
+    Column("author", String(300)),  # case-folded
     Index(None, "kb_id", "created_at"),
+    Index(None, "kb_id", "language"),
     Index(None, "kb_id", "name"),
     Index(None, "deleted_at"),
 )
@@ -75,6 +80,7 @@ document_versions = Table(
     Column("char_count", BigInteger),
     Column("created_by", Id, ForeignKey("users.id"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("extracted", Json),  # what the file and its text tell about it, once it could be read
     UniqueConstraint("document_id", "number"),
     Index(None, "sha256"),
     Index(None, "parsed_sha256"),
