@@ -85,6 +85,12 @@ class Settings:
         low=60,
         high=31_536_000,
     )
+    rate_login_per_minute: int = setting(
+        10,
+        "Sign-ins to an account from one client address that may go wrong within a minute; beyond that none is tried.",
+        low=1,
+        high=100_000,
+    )
     admin_email: str = setting(
         "", "E-mail address of the first administrator; with `admin_password`, replaces the one-time link."
     )

@@ -18,6 +18,7 @@ from lumikb.api.app import AppOptions, Services, make_app
 from lumikb.api.edge import Edge
 from lumikb.compute.chunk.models import ChunkParams
 from lumikb.compute.embed.load import Engine, Models, load_models
+from lumikb.identity.limits import SignInLimit
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
 from lumikb.kit.errors import InvalidInputError, UnavailableError
@@ -124,6 +125,7 @@ class Platform:
             TokenLives(
                 timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds)
             ),
+            SignInLimit(settings.rate_login_per_minute),
             local_token=self.local_token,
         )
         self.verifier = Verifier(self.record, self.blobs, self.index, self.documents, alone=self.alone)

@@ -108,3 +108,30 @@ def test_an_index_that_lacks_a_passage_is_rebuilt(server: LumiServer) -> None:
         assert findings(client) == {"index.missing": False}
         assert findings(client, repair=True) == {"index.missing": True}
         assert findings(client) == {}
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+@pytest.mark.parametrize("damage", ["truncated", "deleted"])
+def test_a_damaged_file_of_the_word_index_is_named_even_when_it_was_mended_meanwhile(
+    server: LumiServer, damage: str, running: bool
+) -> None:
+    with server.client() as client:
+        client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        assert findings(client) == {}
+    if not running:
+        server.stop()
+    path = next((server.data_dir / "index").rglob("*.fieldnorm"))
+    if damage == "truncated":
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    if not running:
+        server.start()
+    with server.client() as client:
+        client.search("tower")
+        # A file that is deleted under a running server is still open there: nobody mends it unasked.
+        assert findings(client) == {"index.damaged": not (damage == "deleted" and running)}
+        findings(client, repair=True)
+        assert findings(client) == {}
+        assert client.ask("How high is the tower of the mill?")["citations"]
+    assert path.name in server.printed()

@@ -32,7 +32,7 @@ STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [
     (errors.TimedOutError, 504),
 ]
 
-# Sent with 429. Work that holds a place, such as a streamed answer, takes some seconds.
+# Sent with 429 where the error knows no time. Work that holds a place, such as a streamed answer, takes some seconds.
 RETRY_AFTER_SECONDS = 5
 
 _CODES = {
@@ -87,7 +87,7 @@ def on_lumi_error(request: Request[Any, Any, Any], error: errors.LumiError) -> R
         detail = [{"loc": [_source(request, field), field], "msg": error.message, "type": "value_error"}]
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status == 429:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = str(error.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     if isinstance(error, RangeNotSatisfiableError):
         headers["Content-Range"] = f"bytes */{error.details['size']}"
     body = error_body(error.stable_code, error.message, error.details, detail)

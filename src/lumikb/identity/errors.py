@@ -1,6 +1,7 @@
 """What can go wrong with who is calling."""
 
 from lumikb.kit.errors import (
+    BusyError,
     ConflictError,
     ExpiredError,
     ForbiddenError,
@@ -20,6 +21,18 @@ class BadCredentialsError(UnauthenticatedError):
     """E-mail address and password do not match; never says which."""
 
     code = "LOGIN_BAD_CREDENTIALS"
+
+
+class TooManySignInsError(BusyError):
+    """Too many wrong passwords for the account from this address; tells nothing of the account."""
+
+    code = "TOO_MANY_SIGN_INS"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"Too many sign-ins went wrong. Try again in {retry_after_seconds} s.",
+            retry_after_seconds=retry_after_seconds,
+        )
 
 
 class NotAllowedError(ForbiddenError):

@@ -120,7 +120,8 @@ async def login(
 ) -> Response[Any]:
     """JSON {email, password} answers 200 with tokens and the cookie, a form {username, password} 204 with the cookie.
 
-    Wrong credentials: 401 for JSON, 400 for the form, both `LOGIN_BAD_CREDENTIALS`.
+    Wrong credentials: 401 for JSON, 400 for the form, both `LOGIN_BAD_CREDENTIALS`. After `rate_login_per_minute` wrong
+    ones for an account from an address 429 `TOO_MANY_SIGN_INS` with `Retry-After`, also for the right password.
     """
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         form = await request.form()

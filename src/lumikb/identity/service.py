@@ -20,6 +20,7 @@ from lumikb.identity.errors import (
     NotSignedInError,
     SetupDoneError,
 )
+from lumikb.identity.limits import SignInLimit
 from lumikb.identity.models import Actor, ApiKey, Level, Scope, SignIn, User
 from lumikb.identity.passwords import hash_password, verify_password
 from lumikb.identity.policy import readable
@@ -46,10 +47,13 @@ class TokenLives:
 class IdentityService:
     """Accounts and credentials. Passwords are hashed outside of transactions, which hashing would hold open."""
 
-    def __init__(self, record: Record, signer: TokenSigner, lives: TokenLives, *, local_token: str | None) -> None:
+    def __init__(
+        self, record: Record, signer: TokenSigner, lives: TokenLives, limit: SignInLimit, *, local_token: str | None
+    ) -> None:
         self._record = record
         self._signer = signer
         self._lives = lives
+        self._limit = limit
         self._local_token = local_token
 
     # First set-up
@@ -99,14 +103,10 @@ class IdentityService:
     # Sign-in
 
     def sign_in(self, email: str, password: str) -> SignIn:
-        """Check the password and open a session; raises `BadCredentialsError`."""
-        user = self._record.read(lambda connection: repository.find_user_by_email(connection, email))
-        if not verify_password(user.password_hash if user else None, password) or user is None or not user.is_active:
-            self._record.write(
-                lambda unit: append_event(unit, "user.signed_in", actor_id=user.id if user else None, outcome="refused")
-            )
-            raise BadCredentialsError("E-mail address or password is wrong.")
+        """Check the password and open a session; raises `BadCredentialsError` and `TooManySignInsError`."""
         request = current_request.get() or RequestContext("", None, None)
+        with self._limit.attempt(email, request.ip):
+            user = self._authenticate(email, password)
         refresh_token = new_secret()
 
         def open_session(unit: UnitOfWork) -> str:
@@ -116,6 +116,15 @@ class IdentityService:
             )
 
         return self._sign_in(user, self._record.write(open_session), refresh_token)
+
+    def _authenticate(self, email: str, password: str) -> User:
+        user = self._record.read(lambda connection: repository.find_user_by_email(connection, email))
+        if not verify_password(user.password_hash if user else None, password) or user is None or not user.is_active:
+            self._record.write(
+                lambda unit: append_event(unit, "user.signed_in", actor_id=user.id if user else None, outcome="refused")
+            )
+            raise BadCredentialsError("E-mail address or password is wrong.")
+        return user
 
     def refresh(self, refresh_token: str) -> SignIn:
         """Exchange a refresh token for new tokens of the same session; the old one is spent."""

@@ -166,18 +166,24 @@ class Verifier:
             # Changes may have come between the two looks; what is still different after catching up is real.
             again = self._record.read(_live_keys)
             if np.array_equal(np.sort(self._index.indexed_keys()), again):
-                return []
+                findings = []
         findings = findings or self._lexical_differences(live)
+        # What the index mended by itself, perhaps because it was asked just now, was wrong as well.
+        damage = self._index.take_damage()
         if findings and repair:
             self._index.rebuild()
+            self._index.take_damage()  # which has found the same again
             findings = [msgspec.structs.replace(finding, repaired=True) for finding in findings]
+        if damage is not None:
+            message = f"Since the last look the word index was built anew: {damage}."
+            findings.append(Finding("index.damaged", "lexical", message, repaired=True))
         return findings
 
     def _lexical_differences(self, live: Keys) -> list[Finding]:
         try:
             indexed = self._index.lexical_keys()
-        except IndexDamagedError:
-            return [Finding("index.damaged", "lexical", "Files of the word index are not what was written.")]
+        except IndexDamagedError as error:
+            return [Finding("index.damaged", "lexical", f"The word index cannot be relied on: {error.message}.")]
         differing = np.setxor1d(indexed, live)
         if not differing.size or np.array_equal(np.sort(indexed), self._record.read(_live_keys)):
             return []

@@ -125,6 +125,23 @@ def test_wrong_credentials_are_told_the_same_whether_or_not_the_account_exists(
     assert "set-cookie" not in by_form.headers
 
 
+def test_guessing_passwords_is_slowed_down(anonymous: LumiClient, target: Target) -> None:
+    nobody = f"{unique('nobody').replace(' ', '-')}@example.org"
+    for _ in range(100):
+        response = anonymous.post("/auth/login", json={"email": nobody, "password": "wrong password"})
+        if response.status_code != 401:
+            break
+    error = assert_error(response, 429, "TOO_MANY_SIGN_INS")
+    assert 1 <= int(response.headers["retry-after"]) <= 60
+    assert f"{response.headers['retry-after']} s" in error["message"]
+    by_form = anonymous.post("/auth/login", data={"username": nobody.upper(), "password": "wrong password"})
+    assert_error(by_form, 429, "TOO_MANY_SIGN_INS")
+    # Another account is none of its business.
+    response = anonymous.post("/auth/login", json={"email": target.email, "password": target.password})
+    assert response.status_code == 200
+    anonymous.cookies.clear()
+
+
 @pytest.mark.parametrize("password", ["", "!", "a" * 2000])
 def test_nobody_signs_in_to_the_account_of_the_command_line(anonymous: LumiClient, password: str) -> None:
     response = anonymous.post("/auth/login", json={"email": "local@localhost", "password": password})

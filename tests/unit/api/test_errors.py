@@ -88,6 +88,8 @@ def test_a_refused_field_is_told_as_a_list_with_where_it_stands(field: str, sour
 def test_who_is_to_wait_is_told_how_long() -> None:
     response = on_lumi_error(None, errors.BusyError("Wait."))  # type: ignore[arg-type]
     assert int(response.headers["Retry-After"]) > 0
+    response = on_lumi_error(None, errors.BusyError("Wait.", retry_after_seconds=42))  # type: ignore[arg-type]
+    assert response.headers["Retry-After"] == "42"
 
 
 def test_a_defect_tells_nothing_of_itself() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from lumikb.identity.errors import SetupDoneError
+from lumikb.identity.limits import SignInLimit
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner, new_secret
 from lumikb.store.record.engine import Record
@@ -12,7 +13,7 @@ from lumikb.store.record.engine import Record
 @pytest.fixture
 def identity(record: Record) -> IdentityService:
     lives = TokenLives(timedelta(hours=1), timedelta(days=1))
-    return IdentityService(record, TokenSigner(new_secret()), lives, local_token=None)
+    return IdentityService(record, TokenSigner(new_secret()), lives, SignInLimit(10), local_token=None)
 
 
 def test_of_several_uses_of_the_link_at_the_same_moment_one_makes_an_administrator(identity: IdentityService) -> None:

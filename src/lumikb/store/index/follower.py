@@ -81,12 +81,14 @@ class LocalIndex:
     ) -> None:
         self._record = record
         self._replica = DenseReplica(dimensions)
-        self._lexical = TantivyLexicalIndex(directory)
+        self._lexical = TantivyLexicalIndex(directory, self._note_damage)
         self._poll_seconds = poll_seconds
         self._seq = 0
         # Never changed in place: a search works on the one it found.
         self._tail: Mapping[int, _TailEntry] = {}
         self._lexical_lost = False
+        # What was wrong with the lexical index when it was last built anew, until somebody asks.
+        self._damage: str | None = None
         # Held while changes are applied. Taken inside `_commit_lock`, never around it.
         self._apply_lock = threading.Lock()
         # Held while the lexical index is written.
@@ -147,10 +149,11 @@ class LocalIndex:
         try:
             return self._search_lexical(query, k, kb_ids, document_ids)
         except IndexDamagedError as exc:
-            log.error("index.lexical_damaged", reason=exc.message)
+            damage = exc
         with self._commit_lock:
             # Of several searches that fail together, the first mends.
             if self._lexical.generation == generation:
+                self._note_damage(damage)
                 self._lexical.recreate()
                 self._rebuild_lexical()
         return self._search_lexical(query, k, kb_ids, document_ids)
@@ -221,6 +224,11 @@ class LocalIndex:
     def __len__(self) -> int:
         """Chunks that the dense side holds, without looking at the record; 0 while it is being built."""
         return len(self._dense) if self._opened.is_set() else 0
+
+    def take_damage(self) -> str | None:
+        """What was wrong with files of the lexical index that was built anew since the last call, None for nothing."""
+        damage, self._damage = self._damage, None
+        return damage
 
     def status(self) -> dict[str, int | str]:
         """Rows and watermarks; `lag` counts the changes that neither side has taken in, 0 after any search."""
@@ -334,6 +342,10 @@ class LocalIndex:
         if self._lexical.open() < max(1, needed):
             self._rebuild_lexical(accept_other=True)
         self._lexical_lost = False
+
+    def _note_damage(self, error: IndexDamagedError) -> None:
+        log.warning("index.lexical_damaged", reason=error.message)
+        self._damage = error.message
 
     def _rebuild_lexical(self, *, accept_other: bool = False) -> None:
         """Write all live rows, in one read transaction; waits for another process that writes, within bounds.

@@ -25,20 +25,27 @@ class HeldFiles:
     """
 
     def __init__(self, paths: Iterable[Path], checked: "HeldFiles | None" = None) -> None:
-        """Hold the files; those that `checked` did not hold are compared with their checksums (see `sound`)."""
+        """Hold the files; those that `checked` did not hold are compared with their checksums (see `unsound`)."""
         self._stamps: dict[int, Stamp] = {}
+        self._names: dict[int, str] = {}
         known: set[Stamp] = set() if checked is None else set(checked._stamps.values())
-        self.sound = True
+        # Names of those whose checksum is another.
+        self.unsound: list[str] = []
         for path in paths:
             with suppress(FileNotFoundError):  # merged away by another process: out of everybody's reach
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 stamp = self._stamps[descriptor] = _stamp(descriptor)
-                if stamp not in known:
-                    self.sound = self.sound and _has_its_checksum(descriptor, stamp[1])
+                self._names[descriptor] = path.name
+                if stamp not in known and not _has_its_checksum(descriptor, stamp[1]):
+                    self.unsound.append(path.name)
 
     def unchanged(self) -> bool:
         """Whether all are as they were: some .5 µs a file."""
         return all(_stamp(descriptor) == stamp for descriptor, stamp in self._stamps.items())
+
+    def changed(self) -> list[str]:
+        """Names of those that are not as they were."""
+        return [self._names[descriptor] for descriptor, stamp in self._stamps.items() if _stamp(descriptor) != stamp]
 
     def __del__(self) -> None:
         # Not by a call: a search in another thread may still be asking.

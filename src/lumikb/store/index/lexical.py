@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,8 @@ _RESERVED_KEY = 2**64 - 1
 _BODY_ANALYSER = "lumikb_english_1"
 _EXACT_ANALYSER = "lumikb_exact_1"
 _WRITER_BYTES = 64_000_000
+# Damaged files that an error names.
+_NAMES_MAX = 6
 # Files that each segment has.
 _SUFFIXES = ("fast", "term", "idx", "pos", "fieldnorm", "store")
 
@@ -36,8 +38,10 @@ class TantivyLexicalIndex:
     unreadable), `IndexLockedError` (another process writes; reads work on), and never one of tantivy's.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tell: Callable[[IndexDamagedError], None] = lambda _: None) -> None:
+        """`tell` is told by `open` what was wrong with an index that it puts an empty one in the place of."""
         self._directory = directory
+        self._tell = tell
         self._analysis = Analysis()
         self._schema = _schema()
         self.watermark = 0
@@ -50,9 +54,12 @@ class TantivyLexicalIndex:
 
         Returns the watermark on disk. When reopened, searches stay on the old state while that is the newer one.
         """
+        if self.generation and not (self._directory / "meta.json").exists():
+            self._tell(IndexDamagedError("the directory of the lexical index is gone, or what is in it"))
         try:
             return self._open_directory()
-        except IndexDamagedError:
+        except IndexDamagedError as exc:
+            self._tell(self._named(exc))
             return self.recreate()
 
     def recreate(self) -> int:
@@ -169,12 +176,7 @@ class TantivyLexicalIndex:
         """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""
         self._check_held()
         with _translated():
-            paths = list(self._files_in_use())
-            segments = {path.name.partition(".")[0] for path in paths}
-            names = {path.name for path in paths}
-            complete = all(f"{segment}.{suffix}" in names for segment in segments for suffix in _SUFFIXES)
-            if not complete or not HeldFiles(paths).sound:
-                raise IndexDamagedError("files of the lexical index are not what was written")
+            self._check_files()
             searcher = self._searcher
             hits = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs), count=False).hits
             keys = searcher.fast_field_values("key", [address for _, address in hits])
@@ -195,23 +197,47 @@ class TantivyLexicalIndex:
         return self._refresh()
 
     def _use(self, searcher: tantivy.Searcher, watermark: int) -> None:
-        held = HeldFiles(self._files_in_use(), self._held)
-        if not held.sound:
-            raise IndexDamagedError("files of the lexical index are not what was written")
+        held = HeldFiles(self._files_of(self._segments()), self._held)
+        _raise_for(held.unsound, "are not what was written")
         self._held = held
         self._searcher = searcher
         self._statistics = LiveStatistics(self._schema, searcher)
         self.watermark = watermark
         self.generation += 1
 
-    def _files_in_use(self) -> Generator[Path]:
-        meta = json.loads((self._directory / "meta.json").read_bytes())
-        for segment in meta["segments"]:
-            yield from self._directory.glob(f"{segment['segment_id'].replace('-', '')}.*")
+    def _check_files(self) -> None:
+        segments = self._segments()
+        paths = list(self._files_of(segments))
+        names = {f"{segment}.{suffix}" for segment in segments for suffix in _SUFFIXES}
+        gone = names - {path.name for path in paths}
+        if gone and self._segments() != segments:  # a commit came between, and took away what it replaced
+            self._check_files()
+            return
+        _raise_for(gone, "are gone")
+        _raise_for(HeldFiles(paths).unsound, "are not what was written")
+
+    def _named(self, error: IndexDamagedError) -> IndexDamagedError:
+        """The error with the names of the files that are its cause, where there are any: the wheel tells none."""
+        try:
+            self._check_files()
+        except IndexDamagedError as found:
+            return found
+        return error
+
+    def _segments(self) -> list[str]:
+        try:
+            meta = json.loads((self._directory / "meta.json").read_bytes())
+            return [segment["segment_id"].replace("-", "") for segment in meta["segments"]]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
+            raise IndexDamagedError("files of the lexical index are not what was written: meta.json") from exc
+
+    def _files_of(self, segments: Sequence[str]) -> Generator[Path]:
+        for segment in segments:
+            yield from self._directory.glob(f"{segment}.*")
 
     def _check_held(self) -> None:
         if not self._held.unchanged():
-            raise IndexDamagedError("files of the lexical index were changed behind its back")
+            _raise_for(self._held.changed(), "were changed behind its back")
 
     @contextmanager
     def _writing(self) -> Generator[tantivy.IndexWriter]:
@@ -259,6 +285,12 @@ class TantivyLexicalIndex:
                 query = tantivy.Query.boost_query(query, clause.boost)
             queries.append((tantivy.Occur.Should, query))
         return tantivy.Query.boolean_query(queries)
+
+
+def _raise_for(names: Collection[str], what: str) -> None:
+    if names:
+        more = f" and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+        raise IndexDamagedError(f"files of the lexical index {what}: {', '.join(sorted(names)[:_NAMES_MAX])}{more}")
 
 
 def _schema() -> tantivy.Schema:

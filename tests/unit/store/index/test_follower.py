@@ -231,6 +231,42 @@ def test_a_damaged_directory_is_built_again(library: Library, index: LocalIndex,
     assert index.status()["lexical_rows"] == 3
 
 
+def test_a_file_that_is_gone_changes_no_answer_and_is_named_until_a_rebuild(
+    library: Library, index: LocalIndex, directory: Path
+) -> None:
+    keys = library.keys(library.add(["alpha"]))
+    index.flush()
+    path = next(directory.glob("*.fieldnorm"))
+    path.unlink()
+    assert words(index, "alpha") == keys
+    library.add(["beta"])
+    index.flush()
+    assert words(index, "alpha") == keys
+    with pytest.raises(IndexDamagedError, match=path.name):
+        index.lexical_keys()
+    index.rebuild()
+    assert len(index.lexical_keys()) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "directory gone"])
+def test_damage_that_was_mended_by_itself_is_told_once(
+    library: Library, index: LocalIndex, directory: Path, damage: str
+) -> None:
+    keys = library.keys(library.add(["alpha"]))
+    index.flush()
+    assert index.take_damage() is None
+    path = next(directory.glob("*.fieldnorm"))
+    if damage == "truncated":
+        path.write_bytes(b"")
+    else:
+        shutil.rmtree(directory)
+    index.flush()
+    assert list(index.lexical_keys()) == words(index, "alpha") == keys
+    told = index.take_damage() or ""
+    assert (path.name if damage == "truncated" else "gone") in told
+    assert index.take_damage() is None
+
+
 def test_a_search_that_meets_damage_mends_it(
     library: Library, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +282,7 @@ def test_a_search_that_meets_damage_mends_it(
     monkeypatch.setattr(TantivyLexicalIndex, "candidates", fails_once)
     assert words(index, "alpha") == keys
     assert failures == []
+    assert index.take_damage() == "inconsistent"
 
 
 def test_an_index_ahead_of_the_record_is_built_again(library: Library, directory: Path) -> None:

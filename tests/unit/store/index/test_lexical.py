@@ -208,6 +208,8 @@ def test_a_missing_directory_is_opened_empty(index: TantivyLexicalIndex, directo
 @pytest.mark.parametrize("content", ["", "{", "{}", "null"])
 def test_a_damaged_directory_is_opened_empty(index: TantivyLexicalIndex, directory: Path, content: str) -> None:
     (directory / "meta.json").write_text(content)
+    with pytest.raises(IndexDamagedError, match=r"meta\.json"):
+        index.keys()
     assert opened(directory).watermark == 0
     assert list(directory.parent.iterdir()) == [directory]
 
@@ -267,9 +269,46 @@ def test_files_that_were_damaged_at_rest_are_not_opened(
 
 @pytest.mark.parametrize("suffix", ["fast", "term", "idx", "pos", "fieldnorm", "store"])
 def test_a_file_that_is_gone_is_named(index: TantivyLexicalIndex, directory: Path, suffix: str) -> None:
-    next(directory.glob(f"*.{suffix}")).unlink()
-    with pytest.raises(IndexDamagedError):
+    path = next(directory.glob(f"*.{suffix}"))
+    path.unlink()
+    with pytest.raises(IndexDamagedError, match=f"are gone: {path.name}"):
         index.keys()
+
+
+def test_a_segment_without_any_file_is_named(index: TantivyLexicalIndex, directory: Path) -> None:
+    segment = next(directory.glob("*.idx")).stem
+    for path in directory.glob(f"{segment}.*"):
+        path.unlink()
+    with pytest.raises(IndexDamagedError, match=f"are gone: {segment}"):
+        index.keys()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone", "all gone", "meta"])
+def test_what_is_wrong_with_an_index_is_told_when_it_is_opened(
+    index: TantivyLexicalIndex, directory: Path, damage: str
+) -> None:
+    told: list[str] = []
+    path = max(directory.glob("*.fieldnorm"), key=lambda path: path.stat().st_size)
+    other = TantivyLexicalIndex(directory, lambda error: told.append(error.message))
+    other.open()
+    assert told == []
+    if damage == "truncated":
+        path.write_bytes(b"")
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "meta":
+        (directory / "meta.json").write_text("{}")
+    else:
+        shutil.rmtree(directory)
+    assert other.open() == 0
+    assert len(told) == 1
+    named = {
+        "truncated": f"written: {path.name}",
+        "gone": f"gone: {path.name}",
+        "meta": "meta.json",
+        "all gone": "gone",
+    }
+    assert named[damage] in told[0]
 
 
 def test_keys_are_those_of_the_rows(index: TantivyLexicalIndex) -> None:
