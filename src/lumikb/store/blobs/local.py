@@ -47,6 +47,12 @@ class LocalBlobStore:
             self._place(path, blob.sha256)
         return blob
 
+    def take_file(self, path: Path, blob: StoredBlob) -> None:
+        """See the port: the file is moved."""
+        if not path.exists():
+            raise FileNotFoundError
+        self._place(path, blob.sha256)
+
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
         """See the port."""
         with self._file(sha256) as file, os_errors_translated():
