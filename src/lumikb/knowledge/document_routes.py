@@ -15,7 +15,7 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
-from lumikb.knowledge.upload_form import is_json, read_url_form, receive
+from lumikb.knowledge.upload_form import UrlForm, is_json, read_json_form, receive
 from lumikb.knowledge.web_service import WebDocuments
 from lumikb.knowledge.wire import (
     DocumentBody,
@@ -97,11 +97,11 @@ async def upload_document(
     with `duplicate_of`.
     """
     if is_json(request):
-        form = await read_url_form(request)
+        form = await read_json_form(request, UrlForm)
         new = NewDocument(form.name, form.tags, form.metadata, form.priority)
         accepted = await web.add(request.user, kb_id, form.url, new)
     else:
-        new, blob = await receive(request, documents, kb_id)
+        new, blob, _ = await receive(request, documents, kb_id)
         accepted = await documents.accept(request.user, kb_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 

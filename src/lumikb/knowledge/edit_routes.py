@@ -70,7 +70,7 @@ async def reupload_document(
     The present version answers until the new one is READY; passages that stay the same keep their embeddings. 409
     `DUPLICATE_DOCUMENT` when another document of the knowledge base has these bytes.
     """
-    new, blob = await receive(request, documents, kb_id)
+    new, blob, _ = await receive(request, documents, kb_id)
     accepted = await editor.reupload(request.user, kb_id, document_id, new.filename, blob, new.priority)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 

@@ -182,12 +182,13 @@ class Chunk:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """What an upload says of itself."""
+    """What an upload says of itself. `id` is the document's, where it was given before the bytes came."""
 
     filename: str
     tags: list[str] = field(default_factory=list[str])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     priority: int | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -196,3 +197,27 @@ class Accepted:
 
     document: Document
     duplicate: bool
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A direct upload. `sha256` is what its client announced, `blob_sha256` what we computed.
+
+    `document_id` is the document that it became, None while it is open; `handle` the upload store's word for it.
+    """
+
+    id: str
+    kb_id: str
+    filename: str
+    size_bytes: int
+    sha256: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    priority: int | None
+    handle: str
+    blob_sha256: str | None
+    document_id: str | None
+    duplicate: bool
+    created_by: str
+    created_at: datetime
+    expires_at: datetime

@@ -67,9 +67,13 @@ class DocumentService:
         self._upload_bytes_max = upload_bytes_max
         self._undo_seconds = undo_seconds
 
-    async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
-        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`."""
-        await self.ensure_writable(actor, kb_id)
+    async def store(self, actor: Actor, kb_id: str | None, content: AsyncIterator[bytes]) -> StoredBlob:
+        """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`.
+
+        A form that names its knowledge base behind the file has none yet: `accept` decides.
+        """
+        if kb_id is not None:
+            await self.ensure_writable(actor, kb_id)
         return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max)
 
     async def ensure_writable(self, actor: Actor, kb_id: str) -> None:
@@ -84,10 +88,10 @@ class DocumentService:
         try:
             new = checked(new)
             mime_type = accepted_mime_type(blob.head, new.filename)
+            return await self._record.write_async(lambda unit: self.enqueue(unit, actor, kb_id, new, blob, mime_type))
         except LumiError:
             await self.discard(blob)
             raise
-        return await self._record.write_async(lambda unit: self._enqueue(unit, actor, kb_id, new, blob, mime_type))
 
     async def discard(self, blob: StoredBlob) -> None:
         """Erase bytes that were stored for an upload that is refused, unless a document has them."""
@@ -171,9 +175,10 @@ class DocumentService:
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         remove_document(unit, actor.user_id, document, self._undo_seconds)
 
-    def _enqueue(
+    def enqueue(
         self, unit: UnitOfWork, actor: Actor, kb_id: str, new: NewDocument, blob: StoredBlob, mime_type: str
     ) -> Accepted:
+        """`accept`, within a unit of work, of what was checked; raises `UploadLostError` when the blob is gone."""
         self._bases.get(unit.connection, actor, kb_id, Permission.KB_WRITE, lock=True)
         known = repository.find_duplicate(unit.connection, kb_id, blob.sha256)
         if known is not None:

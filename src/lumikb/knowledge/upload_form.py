@@ -1,6 +1,6 @@
 """The multipart form of an upload, stored while it arrives."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,7 +12,9 @@ from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import StoredBlob
 
-URL_FORM_BYTES_MAX = 100_000
+JSON_FORM_BYTES_MAX = 100_000
+
+Form = TypeVar("Form")
 
 
 class MissingFileError(MalformedRequestError):
@@ -36,22 +38,29 @@ def is_json(request: ActorRequest) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
 
 
-async def read_url_form(request: ActorRequest) -> UrlForm:
+def is_multipart(request: ActorRequest) -> bool:
+    """Whether the body is a form with parts."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/")
+
+
+async def read_json_form(request: ActorRequest, kind: type[Form]) -> Form:
     """The form in JSON; raises `InvalidInputError` that names the field."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > URL_FORM_BYTES_MAX:
-            raise TooLargeError(f"A form has at most {URL_FORM_BYTES_MAX} bytes.")
+        if len(body) > JSON_FORM_BYTES_MAX:
+            raise TooLargeError(f"A form has at most {JSON_FORM_BYTES_MAX} bytes.")
     try:
-        return msgspec.json.decode(body, type=UrlForm)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as exc:
         raise wrong_field(exc) from exc
     except msgspec.DecodeError as exc:
         raise MalformedRequestError("The body is not JSON.") from exc
 
 
-async def receive(request: ActorRequest, documents: DocumentService, kb_id: str) -> tuple[NewDocument, StoredBlob]:
+async def receive(
+    request: ActorRequest, documents: DocumentService, kb_id: str | None
+) -> tuple[NewDocument, StoredBlob, dict[str, str]]:
     """Store the part `file` and read the others; what is wrong leaves nothing behind."""
     blob: StoredBlob | None = None
     filename = ""
@@ -65,7 +74,7 @@ async def receive(request: ActorRequest, documents: DocumentService, kb_id: str)
                 fields[part.name] = await part.text()
         if blob is None:
             raise MissingFileError("Send the file in a part called file.")
-        return _new_document(filename, fields), blob
+        return _new_document(filename, fields), blob, fields
     except LumiError:  # whatever follows the file may be wrong as well
         if blob is not None:
             await documents.discard(blob)

@@ -17,6 +17,8 @@ from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.upload_repository import blobs_of_open_uploads
+from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
@@ -28,9 +30,6 @@ from lumikb.store.record.tables.knowledge import chunks, document_versions, docu
 from lumikb.store.record.tables.work import jobs
 
 Keys = NDArray[np.int64]
-
-# Spool files that a crash left are removed when they were not written to for so long.
-SPOOL_SECONDS_MAX = 3600.0
 
 
 class Finding(msgspec.Struct):
@@ -52,7 +51,15 @@ class VerifyBody(msgspec.Struct):
 class Verifier:
     """Compares and mends. Blocks; safe beside running ingests and searches."""
 
-    def __init__(self, record: Record, blobs: BlobStore, index: LocalIndex, documents_: DocumentService) -> None:
+    def __init__(
+        self,
+        record: Record,
+        blobs: BlobStore,
+        index: LocalIndex,
+        documents_: DocumentService,
+        uploads: UploadService,
+    ) -> None:
+        self._uploads = uploads
         self._record = record
         self._blobs = blobs
         self._index = index
@@ -65,13 +72,15 @@ class Verifier:
         findings += self._blobs_orphaned(needed, repair)
         live = self._record.read(_live_keys)
         findings += self._index_differences(live, repair)
+        findings += self._abandoned_uploads(repair)
         if repair:
             self._blobs.sweep_incoming(SPOOL_SECONDS_MAX)
             mended = [finding.kind for finding in findings if finding.repaired]
             self._record.write(
                 lambda unit: append_event(unit, "record.repaired", actor_id=actor.user_id, mended=len(mended))
             )
-        return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size)})
+        uploads = self._record.read(self._uploads.count_open)
+        return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size), "uploads": uploads})
 
     def erase_leftovers(self, older_than_seconds: float) -> int:
         """Erase what uploads left that a death of the process cut off before they were accepted; gives how many.
@@ -79,6 +88,7 @@ class Verifier:
         For a process that works alone on its store, of what is older than itself.
         """
         needed = self._record.read(_needed_blobs).keys() | self._record.read(blobs_of_open_jobs)
+        needed |= self._record.read(blobs_of_open_uploads)
         left = [sha for sha in self._blobs.list(older_than_seconds=older_than_seconds) if sha not in needed]
         for sha256 in left:
             self._record.write(lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256))
@@ -115,12 +125,21 @@ class Verifier:
         if any(self._record.read(count_open_jobs).values()):
             return
         for sha256 in self._blobs.list():
-            if sha256 in needed:
+            if sha256 in needed or sha256 in self._record.read(blobs_of_open_uploads):
                 continue
             mended = repair and self._record.write(
                 lambda unit, sha256=sha256: erase_unreferenced(unit, self._blobs, sha256)
             )
             yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=bool(mended))
+
+    def _abandoned_uploads(self, repair: bool) -> list[Finding]:
+        message = "A direct upload was begun and not completed in its time."
+        found = [
+            Finding("upload.abandoned", upload_id, message, repaired=repair) for upload_id in self._uploads.abandoned()
+        ]
+        if found and repair:
+            self._uploads.sweep()
+        return found
 
     def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()
