@@ -422,6 +422,20 @@ def test_a_range_of_another_kind_gives_the_whole_file(api: LumiClient, library: 
     assert response.content == library.files["lighthouse.txt"]
 
 
+def test_a_broken_download_goes_on_unless_the_file_changed(api: LumiClient, kb_id: str) -> None:
+    path = f"/knowledge-bases/{kb_id}/documents/{api.upload_ready(kb_id, 'tide.txt', b'High tide at noon.')['id']}"
+    first = api.get(f"{path}/download", headers={"Range": "bytes=0-8"})
+    rest = {"Range": "bytes=9-", "If-Range": first.headers["etag"]}
+    assert first.content + api.get(f"{path}/download", headers=rest).content == b"High tide at noon."
+    for other in ('"other"', f"W/{first.headers['etag']}", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        whole = api.get(f"{path}/download", headers=rest | {"If-Range": other})
+        assert (whole.status_code, whole.content) == (200, b"High tide at noon.")
+    api.post(f"{path}/reupload", files={"file": ("tide.txt", b"High tide at seven in the evening.")})
+    api.wait_until_ended(path.rpartition("/")[2])
+    changed = api.get(f"{path}/download", headers=rest)
+    assert (changed.status_code, changed.content) == (200, b"High tide at seven in the evening.")
+
+
 def test_head_of_a_download_tells_its_length(api: LumiClient, library: Library) -> None:
     response = api.head(f"{library.path()}/download")
     assert response.status_code == 200
