@@ -43,6 +43,16 @@ _BODIES: dict[tuple[str, str], dict[str, Any]] = {
         },
     },
     (f"{_API}/knowledge-bases/{{kb_id}}/documents", "post"): {"multipart/form-data": {"schema": _UPLOAD}},
+    (f"{_API}/documents", "post"): {
+        "multipart/form-data": {
+            "schema": _UPLOAD
+            | {"properties": _UPLOAD["properties"] | {name: {"type": "string"} for name in ("kb_id", "collection")}}
+        },
+        "application/json": {"schema": {"$ref": "#/components/schemas/PresignForm"}},
+    },
+    (f"{_API}/uploads/{{document_id}}", "put"): {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+    },
 }
 
 

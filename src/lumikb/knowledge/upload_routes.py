@@ -44,14 +44,16 @@ async def add_document(
     uploads: NamedDependency[UploadService],
     upload_links: NamedDependency[UploadLinks],
     record: NamedDependency[Record],
-) -> Response[UploadTicketBody] | Response[DocumentBody]:
+) -> Response[UploadTicketBody | DocumentBody]:
     """With multipart/form-data the same as an upload to `/knowledge-bases/{kb_id}/documents`, whose answer (202) it
     gives; the form has `kb_id` or `collection`, too.
 
     With JSON the same as `/documents/presign`.
     """
     if not is_multipart(request):
-        return await _begin(request, uploads, upload_links)
+        ensure_json(request)
+        form = await read_json_form(request, PresignForm)
+        return Response(await _begin(request, uploads, upload_links, form), status_code=201)
     new, blob, fields = await receive(request, documents, None)
     try:
         kb_id = await record.read_async(
@@ -77,7 +79,7 @@ async def presign_document(
     The addresses hold until `expires_at` and for this upload alone; who has one needs no credentials. 413
     `FILE_TOO_LARGE`, 429 `TOO_MANY_UPLOADS`.
     """
-    return (await _begin(request, uploads, upload_links, data)).content
+    return await _begin(request, uploads, upload_links, data)
 
 
 @post(
@@ -138,16 +140,13 @@ upload_router = Router(
 
 
 async def _begin(
-    request: ActorRequest, uploads: UploadService, links: UploadLinks, form: PresignForm | None = None
-) -> Response[UploadTicketBody]:
-    if form is None:
-        ensure_json(request)
-        form = await read_json_form(request, PresignForm)
+    request: ActorRequest, uploads: UploadService, links: UploadLinks, form: PresignForm
+) -> UploadTicketBody:
     new = NewDocument(form.filename, form.tags, form.metadata, form.priority)
     upload, ticket = await uploads.begin(
         request.user, new, form.size_bytes, form.sha256, kb_id=form.kb_id, collection=form.collection
     )
-    return Response(_ticket_body(request, links, upload, ticket), status_code=201)
+    return _ticket_body(request, links, upload, ticket)
 
 
 def _ticket_body(request: ActorRequest, links: UploadLinks, upload: Upload, ticket: UploadTicket) -> UploadTicketBody:
