@@ -21,6 +21,7 @@ from lumikb.compute.embed.load import Engine, Models, load_models
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
 from lumikb.kit.errors import InvalidInputError, UnavailableError
+from lumikb.kit.sealing import Sealer
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.edit_service import DocumentEditor
@@ -109,10 +110,13 @@ class Platform:
         self.index = LocalIndex(self.record, settings.data_dir / "index", poll_seconds=settings.index_poll_seconds)
         self.parser = ParserPool(settings.ingest_workers, _parse_limits(settings))
         self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
+        secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
+        passwords = Sealer(secret, "document password")
         self.documents = DocumentService(
             self.record,
             self.blobs,
             self.bases,
+            passwords,
             upload_bytes_max=settings.upload_bytes_max,
             undo_seconds=settings.undo_seconds,
         )
@@ -127,7 +131,6 @@ class Platform:
             open_seconds=settings.upload_open_seconds,
             check_jobs=self._check_jobs,
         )
-        secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
         own_store = upload_store if isinstance(upload_store, LocalUploads) else None
         self.upload_links = UploadLinks(self.record, own_store, secret)
         self.sweeper = UploadSweeper(self.uploads, settings.upload_open_seconds)
@@ -158,6 +161,7 @@ class Platform:
                 self.blobs,
                 self.parser,
                 self.models,
+                passwords,
                 params,
                 stopping=self._stopping.is_set,
                 ocr_languages=settings.ocr_languages,

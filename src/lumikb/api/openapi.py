@@ -29,6 +29,7 @@ _UPLOAD: dict[str, Any] = {
         "tags": {"type": "string", "description": "A JSON list, or names separated by commas."},
         "metadata": {"type": "string", "description": "A JSON object."},
         "priority": {"type": "integer", "description": "A smaller number is sooner."},
+        "password": {"type": "string", "description": "Of an encrypted PDF."},
     },
 }
 _BODIES: dict[tuple[str, str], dict[str, Any]] = {

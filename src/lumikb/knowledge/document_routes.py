@@ -20,6 +20,7 @@ from lumikb.knowledge.web_service import WebDocuments
 from lumikb.knowledge.wire import (
     DocumentBody,
     DocumentStatusBody,
+    PasswordForm,
     document_body,
     document_status_body,
 )
@@ -89,8 +90,8 @@ async def upload_document(
     request: ActorRequest, documents: NamedDependency[DocumentService], web: NamedDependency[WebDocuments], kb_id: str
 ) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
-    `metadata` (JSON object) and `priority` (a smaller number is sooner). Or send JSON with a `url` to fetch, and
-    optionally `name`, `tags`, `metadata` and `priority`.
+    `metadata` (JSON object), `priority` (a smaller number is sooner) and `password` (of an encrypted PDF). Or send JSON
+    with a `url` to fetch, and optionally `name`, `tags`, `metadata`, `priority` and `password`.
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
@@ -98,7 +99,7 @@ async def upload_document(
     """
     if is_json(request):
         form = await read_json_form(request, UrlForm)
-        new = NewDocument(form.name, form.tags, form.metadata, form.priority)
+        new = NewDocument(form.name, form.tags, form.metadata, form.priority, password=form.password)
         accepted = await web.add(request.user, kb_id, form.url, new)
     else:
         new, blob, _ = await receive(request, documents, kb_id)
@@ -152,10 +153,17 @@ async def retry_document(
     record: NamedDependency[Record],
     kb_id: str,
     document_id: str,
+    data: PasswordForm | None = None,
 ) -> DocumentBody:
-    """Enqueue a FAILED document again; 409 `NOT_RETRYABLE` for any other."""
+    """Enqueue a FAILED document again, with its `password` if it is encrypted; 409 `NOT_RETRYABLE` for any other.
+
+    The password is kept sealed until this try has ended, and never shown.
+    """
+    password = data.password if data else None
     return document_body(
-        await record.write_async(lambda unit: documents.retry(unit, request.user, document_id, kb_id=kb_id))
+        await record.write_async(
+            lambda unit: documents.retry(unit, request.user, document_id, kb_id=kb_id, password=password)
+        )
     )
 
 

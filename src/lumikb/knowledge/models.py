@@ -182,13 +182,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """What an upload says of itself. `id` is the document's, where it was given before the bytes came."""
+    """What an upload says of itself. `id` is the document's, where it was given before the bytes came.
+
+    `password` opens an encrypted file.
+    """
 
     filename: str
     tags: list[str] = field(default_factory=list[str])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     priority: int | None = None
     id: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

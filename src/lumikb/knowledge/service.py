@@ -16,6 +16,7 @@ from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.kit.pages import Page, PageRequest
+from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import repository, version_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced, get_parsed
@@ -51,6 +52,7 @@ FILENAME_CHARS_MAX = 255
 TAG_CHARS_MAX = 100
 METADATA_BYTES_MAX = 16_384
 PRIORITY_MAX = 1000
+PASSWORD_CHARS_MAX = 255
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -59,8 +61,16 @@ class DocumentService:
     """Documents of knowledge bases. `undo_seconds` is how long a deleted document is kept from erasure."""
 
     def __init__(
-        self, record: Record, blobs: BlobStore, bases: KnowledgeBaseService, *, upload_bytes_max: int, undo_seconds: int
+        self,
+        record: Record,
+        blobs: BlobStore,
+        bases: KnowledgeBaseService,
+        passwords: Sealer,
+        *,
+        upload_bytes_max: int,
+        undo_seconds: int,
     ) -> None:
+        self._passwords = passwords
         self._record = record
         self._blobs = blobs
         self._bases = bases
@@ -160,15 +170,24 @@ class DocumentService:
             raise DocumentNotReadyError("The document has no text yet. Wait until it is READY.")
         return get_parsed(self._blobs, version.parsed_sha256)
 
-    def retry(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> Document:
+    def retry(
+        self,
+        unit: UnitOfWork,
+        actor: Actor,
+        document_id: str,
+        *,
+        kb_id: str | None = None,
+        password: str | None = None,
+    ) -> Document:
         """Try a failed document again, or the newest version of one, which failed while an older one is READY."""
+        check_password(password)
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         if document.status is not DocumentStatus.FAILED and document.error_code is None:
             raise NotRetryableError("Only a FAILED document can be tried again.", status=str(document.status))
         append_event(
             unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
         )
-        return self._requeue(unit, actor, document)
+        return self._requeue(unit, actor, document, password)
 
     def delete(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> None:
         """Gone for readers with this unit of work, erased afterwards."""
@@ -183,7 +202,7 @@ class DocumentService:
         known = repository.find_duplicate(unit.connection, kb_id, blob.sha256)
         if known is not None:
             if known.status is DocumentStatus.FAILED:
-                known = self._requeue(unit, actor, known)
+                known = self._requeue(unit, actor, known, new.password)
             return Accepted(known, duplicate=True)
         self.hold(unit, blob)
         document_id = repository.create_document(unit, kb_id, new, blob, mime_type, actor.user_id)
@@ -196,9 +215,28 @@ class DocumentService:
             name=new.filename,
             size_bytes=blob.size_bytes,
         )
-        return Accepted(enqueue_ingest(unit, actor, document_id, new.priority), duplicate=False)
+        queued = self.enqueue_ingest(unit, actor, document_id, new.priority, new.password)
+        return Accepted(queued, duplicate=False)
 
-    def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document) -> Document:
+    def enqueue_ingest(
+        self, unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None, password: str | None
+    ) -> Document:
+        """Enqueue the ingestion of a document's newest version; gives the document as it is then."""
+        document = _existing(unit.connection, document_id)
+        job_id = create_job(
+            unit,
+            INGEST_JOB,
+            created_by=actor.user_id,
+            kb_id=document.kb_id,
+            document_id=document.id,
+            priority=priority or PRIORITY_INTERACTIVE,
+            sealed=self._passwords.seal(password, document.id) if password else None,
+        )
+        repository.update_document(unit, document.id, job_id=job_id)
+        tell_status(unit, document, document.status)
+        return replace(document, job_id=job_id)
+
+    def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document, password: str | None) -> Document:
         repository.update_document(
             unit,
             document.id,
@@ -209,23 +247,7 @@ class DocumentService:
             error_message=None,
             retry_count=document.retry_count + 1,
         )
-        return enqueue_ingest(unit, actor, document.id, None)
-
-
-def enqueue_ingest(unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None) -> Document:
-    """Enqueue the ingestion of a document's newest version; gives the document as it is then."""
-    document = _existing(unit.connection, document_id)
-    job_id = create_job(
-        unit,
-        INGEST_JOB,
-        created_by=actor.user_id,
-        kb_id=document.kb_id,
-        document_id=document.id,
-        priority=priority or PRIORITY_INTERACTIVE,
-    )
-    repository.update_document(unit, document.id, job_id=job_id)
-    tell_status(unit, document, document.status)
-    return replace(document, job_id=job_id)
+        return self.enqueue_ingest(unit, actor, document.id, None, password)
 
 
 def _existing(connection: Connection, document_id: str) -> Document:
@@ -265,4 +287,11 @@ def checked(new: NewDocument) -> NewDocument:
         raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes, and no NUL.", field="metadata")
     if new.priority is not None and not 1 <= new.priority <= PRIORITY_MAX:
         raise InvalidInputError(f"priority must lie between 1 and {PRIORITY_MAX}.", field="priority")
+    check_password(new.password)
     return replace(new, filename=name, tags=tags)
+
+
+def check_password(password: str | None) -> None:
+    """Raise `InvalidInputError` for one that no file has; the sentence does not repeat it."""
+    if password is not None and len(password) > PASSWORD_CHARS_MAX:
+        raise InvalidInputError(f"A password has at most {PASSWORD_CHARS_MAX} characters.", field="password")

@@ -31,6 +31,7 @@ class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     priority: int | None = None
+    password: str | None = None
 
 
 def is_json(request: ActorRequest) -> bool:
@@ -89,6 +90,7 @@ def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
             tags=msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(","),
             metadata=msgspec.json.decode(fields.get("metadata") or "{}", type=dict[str, Any]),
             priority=int(fields["priority"]) if fields.get("priority") else None,
+            password=fields.get("password"),
         )
     except (msgspec.MsgspecError, ValueError) as exc:
         raise InvalidInputError(

@@ -17,6 +17,7 @@ from lumikb.knowledge.upload_links import UploadLinks
 from lumikb.knowledge.upload_service import UploadService
 from lumikb.knowledge.wire import (
     DocumentBody,
+    PasswordForm,
     PresignForm,
     ReceivedBody,
     UploadPartBody,
@@ -89,20 +90,24 @@ async def presign_document(
     summary="Complete a direct upload",
 )
 async def complete_upload(
-    request: ActorRequest, uploads: NamedDependency[UploadService], document_id: str
+    request: ActorRequest,
+    uploads: NamedDependency[UploadService],
+    document_id: str,
+    data: PasswordForm | None = None,
 ) -> DocumentBody:
     """Verify the bytes and enqueue their ingestion, as an upload does; the same when repeated until the upload expires.
+    An encrypted PDF may come with its `password`.
 
     409 `UPLOAD_INCOMPLETE` when bytes are missing, 409 `UPLOAD_MISMATCH` when they are not those that were announced,
     410 `UPLOAD_EXPIRED`. Bytes that the knowledge base already has give their document back, with `duplicate_of`.
     """
-    accepted = await uploads.complete(request.user, document_id)
+    accepted = await uploads.complete(request.user, document_id, data.password if data else None)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
 
 @get("/uploads/{document_id:str}", opt=requires(Permission.PUBLIC), summary="See how much of an upload arrived")
 async def get_upload(
-    upload_links: NamedDependency[UploadLinks], document_id: str, expires: int, signature: str
+    upload_links: NamedDependency[UploadLinks], document_id: str, expires: int = 0, signature: str = ""
 ) -> Response[ReceivedBody]:
     """By the signed link alone. `Upload-Offset`, also of a HEAD, is where to go on after a broken connection."""
     return _received(*await upload_links.received(document_id, expires, signature))
@@ -119,8 +124,8 @@ async def put_upload(
     request: Request[Any, Any, Any],
     upload_links: NamedDependency[UploadLinks],
     document_id: str,
-    expires: int,
-    signature: str,
+    expires: int = 0,
+    signature: str = "",
     content_range: ContentRange = None,
 ) -> Response[ReceivedBody]:
     """By the signed link alone. The body is the file, or with `Content-Range` the stretch of it that begins where the

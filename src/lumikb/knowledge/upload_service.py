@@ -18,7 +18,7 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.errors import DocumentNotFoundError, KbNotFoundError, RefusedFileError, TooManyUploadsError
 from lumikb.knowledge.models import Accepted, NewDocument, Upload
-from lumikb.knowledge.service import DocumentService, accepted_mime_type, checked
+from lumikb.knowledge.service import DocumentService, accepted_mime_type, check_password, checked
 from lumikb.store.blobs.errors import BlobTooLargeError, UploadGoneError, UploadMismatchError
 from lumikb.store.blobs.port import HEAD_BYTES, BlobStore, StoredBlob
 from lumikb.store.blobs.uploads import UploadStore, UploadTicket
@@ -108,19 +108,19 @@ class UploadService:
             raise
         return upload, ticket
 
-    async def complete(self, actor: Actor, upload_id: str) -> Accepted:
+    async def complete(self, actor: Actor, upload_id: str, password: str | None = None) -> Accepted:
         """Make the upload's bytes a document and enqueue its ingestion; repeated, it gives the same document.
 
         Raises `UploadIncompleteError`, `UploadMismatchError`, `UploadGoneError`, and what refuses any upload.
         """
         upload = await self._record.read_async(lambda read: self._get(read, actor, upload_id))
         try:
-            return await self._complete(actor, upload)
+            return await self._complete(actor, upload, password)
         except UploadGoneError:
             again = await self._record.read_async(lambda read: self._get(read, actor, upload_id))
             if again == upload:
                 raise
-            return await self._complete(actor, again)  # the same request at the same time has got further
+            return await self._complete(actor, again, password)  # the same request at the same time has got further
 
     def count_open(self, connection: Connection) -> int:
         """How many uploads are under way, or were abandoned and not swept yet."""
@@ -198,7 +198,7 @@ class UploadService:
             raise DocumentNotFoundError("There is no such upload.") from None
         return upload
 
-    async def _complete(self, actor: Actor, upload: Upload) -> Accepted:
+    async def _complete(self, actor: Actor, upload: Upload, password: str | None) -> Accepted:
         if upload.document_id is not None:
             document_id = upload.document_id
             document = await self._record.read_async(lambda read: self._documents.get(read, actor, document_id))
@@ -206,8 +206,11 @@ class UploadService:
         if upload.expires_at <= clock.now():
             raise UploadGoneError
         self._check_jobs()
+        check_password(password)
         blob = await self._store_blob(upload)
-        new = NewDocument(upload.filename, upload.tags, upload.metadata, upload.priority, id=upload.id)
+        new = NewDocument(
+            upload.filename, upload.tags, upload.metadata, upload.priority, id=upload.id, password=password
+        )
         mime_type = accepted_mime_type(blob.head, upload.filename)
         accepted = await self._record.write_async(lambda unit: self._accept(unit, actor, new, blob, mime_type))
         await anyio.to_thread.run_sync(self._store.discard, upload.id, upload.handle)

@@ -97,6 +97,12 @@ class DocumentStatusBody(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
+class PasswordForm(msgspec.Struct, forbid_unknown_fields=True):
+    """What opens an encrypted file."""
+
+    password: str | None = None
+
+
 class PresignForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A file to send: one of `kb_id` and `collection`, what it is called, and how long it is."""
 

@@ -1,4 +1,4 @@
-"""Direct uploads."""
+"""Direct uploads, and the sealed secret of a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,7 +35,10 @@ def upgrade() -> None:
     )
     for column in ("expires_at", "blob_sha256", "created_by"):
         op.create_index(op.f(f"ix_uploads_{column}"), "uploads", [column])
+    op.add_column("jobs", sa.Column("sealed", types.Bytes(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("jobs") as jobs:
+        jobs.drop_column("sealed")
     op.drop_table("uploads")
