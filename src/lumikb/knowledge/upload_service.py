@@ -118,7 +118,7 @@ class UploadService:
             return await self._complete(actor, upload, password)
         except UploadGoneError:
             again = await self._record.read_async(lambda read: self._get(read, actor, upload_id))
-            if again == upload:
+            if again.blob_sha256 is None:
                 raise
             return await self._complete(actor, again, password)  # the same request at the same time has got further
 

@@ -9,7 +9,7 @@ from typing import IO
 
 import anyio.to_thread
 
-from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError
+from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError, UploadGoneError
 from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
 
@@ -50,7 +50,7 @@ class LocalBlobStore:
     def take_file(self, path: Path, blob: StoredBlob) -> None:
         """See the port: the file is moved."""
         if not path.exists():
-            raise FileNotFoundError
+            raise UploadGoneError
         self._place(path, blob.sha256)
 
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:

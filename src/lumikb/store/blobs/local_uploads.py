@@ -95,17 +95,17 @@ class LocalUploads:
         """See the port."""
         path, sealed = self._path(upload_id), self._path(upload_id, SEALED)
         with self._lock, os_errors_translated():
-            if sealed.exists():
-                return
-            received = path.stat().st_size if path.exists() else None
-            if received is None:
-                raise UploadGoneError
-            if received < size_bytes:
-                raise UploadIncompleteError(received_bytes=received, size_bytes=size_bytes)
-            self._stop_writer(upload_id)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-            path.rename(sealed)
+            try:
+                received = path.stat().st_size
+                if received < size_bytes:
+                    raise UploadIncompleteError(received_bytes=received, size_bytes=size_bytes)
+                self._stop_writer(upload_id)
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                path.rename(sealed)
+            except FileNotFoundError as exc:
+                if not sealed.exists():
+                    raise UploadGoneError from exc
 
     def measure(self, upload_id: str) -> StoredBlob:
         """See the port."""
@@ -118,13 +118,11 @@ class LocalUploads:
 
     def place(self, upload_id: str, blob: StoredBlob) -> None:
         """See the port: a local store moves the file, another copies it."""
-        path = self._path(upload_id, SEALED)
         try:
-            self._blobs.take_file(path, blob)
-        except FileNotFoundError as exc:
-            # Another process placed it, after a repeated request.
-            if not self._blobs.exists(blob.sha256):
-                raise UploadGoneError from exc
+            self._blobs.take_file(self._path(upload_id, SEALED), blob)
+        except (UploadGoneError, BlobStoreUnavailableError):
+            if not self._blobs.exists(blob.sha256):  # or the same request at the same time has placed it
+                raise
 
     def discard(self, upload_id: str, handle: str) -> None:
         """See the port."""

@@ -74,7 +74,7 @@ class BlobStore(Protocol):
     def take_file(self, path: Path, blob: StoredBlob) -> None:
         """Store a file of this machine that nobody writes to any more, with the guarantees of `put`.
 
-        `blob` tells what it holds. The file may be moved or left; one that is missing raises `FileNotFoundError`.
+        `blob` tells what it holds. The file may be moved or left; one that is missing raises `UploadGoneError`.
         """
         ...
 

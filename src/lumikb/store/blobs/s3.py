@@ -14,7 +14,7 @@ from obstore.store import S3Store
 
 from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
-from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError
+from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError, UploadGoneError
 from lumikb.store.blobs.port import STREAM_CHUNK_BYTES_MAX, StoredBlob, blob_path, is_blob_path
 from lumikb.store.blobs.s3_requests import S3Location, S3Requests
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
@@ -77,7 +77,7 @@ class S3BlobStore:
     def take_file(self, path: Path, blob: StoredBlob) -> None:
         """See the port: the file is left."""
         if not path.exists():
-            raise FileNotFoundError
+            raise UploadGoneError
         self._upload(path, blob)
 
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
