@@ -189,32 +189,6 @@ def test_an_archive_is_one_document_whose_passages_know_their_member_and_page(ap
     assert hit["section_header"] == "trip/report.pdf"
 
 
-def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiClient, kb_id: str) -> None:
-    data = documents.make_pdf(["Nobody may read this."], encrypted=True)
-    failed = api.wait_until_ended(api.upload(kb_id, "secret.pdf", data)["id"])
-    assert failed["status"] == "FAILED"
-    assert failed["last_error"]["code"] == "ENCRYPTED"
-    assert failed["last_error"]["message"]
-    job = api.get(f"/jobs/{failed['job_id']}").json()
-    assert (job["status"], job["error"]) == ("failed", failed["last_error"])
-
-    path = f"/knowledge-bases/{kb_id}/documents/{failed['id']}"
-    assert_error(api.get(f"{path}/content"), 409, "DOCUMENT_NOT_READY")
-    assert api.get(f"{path}/chunks").json()["data"] == []
-    assert api.get(f"{path}/download").content == data
-
-    retried = api.post(f"{path}/retry")
-    assert retried.status_code == 202
-    assert retried.json()["retry_count"] == 1
-    assert retried.json()["job_id"] != failed["job_id"]
-    assert retried.json()["last_error"] is None
-    again = api.wait_until_ended(failed["id"])
-    assert (again["status"], again["last_error"]["code"]) == ("FAILED", "ENCRYPTED")
-    # The same bytes again try the failed document once more, and are still one document.
-    assert send(api, kb_id, "secret.pdf", data).json()["id"] == failed["id"]
-    assert api.wait_until_ended(failed["id"])["retry_count"] == 2
-
-
 # List
 
 
