@@ -99,6 +99,13 @@ class Settings:
         "", "Origins that may call from a browser, separated by commas; empty: same origin only."
     )
     upload_bytes_max: int = setting(104_857_600, "Largest file that is accepted.", low=1, high=1 << 40)
+    upload_open_seconds: int = setting(
+        86_400,
+        "Time in which a direct upload is sent and completed; then its link ends and what arrived is erased. S3 signs "
+        "for a week at most.",
+        low=1,
+        high=604_800,
+    )
     request_bytes_max: int = setting(
         10_485_760, "Largest request body that is not a file upload.", low=1024, high=1 << 30
     )

@@ -22,24 +22,29 @@ from lumikb.identity.limits import SignInLimit
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
 from lumikb.kit.errors import InvalidInputError, UnavailableError
+from lumikb.kit.sealing import Sealer
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
+from lumikb.knowledge.upload_links import UploadLinks
+from lumikb.knowledge.upload_service import UploadService
 from lumikb.knowledge.web_service import WebDocuments
 from lumikb.operations.health import Health
 from lumikb.operations.jobs import JobService
 from lumikb.operations.relay import OutboxRelay, Subscriber
 from lumikb.operations.routes import MetricsAccess, StatusBody
 from lumikb.operations.start import check_blobs, check_record
+from lumikb.operations.sweeper import UploadSweeper
 from lumikb.operations.verify import Verifier
 from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
 from lumikb.settings import SettingError, Settings
-from lumikb.store.blobs.factory import open_blob_store
+from lumikb.store.blobs.factory import open_blob_store, open_upload_store
+from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.jobs.models import JobHandler
 from lumikb.store.record import changes
@@ -52,6 +57,7 @@ CAPABILITIES = [
     "documents",
     "versions",
     "urls",
+    "direct-uploads",
     "locate",
     "search",
     "answers",
@@ -105,13 +111,30 @@ class Platform:
         self.index = LocalIndex(self.record, settings.data_dir / "index", poll_seconds=settings.index_poll_seconds)
         self.parser = ParserPool(settings.ingest_workers, _parse_limits(settings))
         self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
+        secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
+        passwords = Sealer(secret, "document password")
         self.documents = DocumentService(
             self.record,
             self.blobs,
             self.bases,
+            passwords,
             upload_bytes_max=settings.upload_bytes_max,
             undo_seconds=settings.undo_seconds,
         )
+        upload_store = open_upload_store(settings, self.blobs)
+        self.uploads = UploadService(
+            self.record,
+            self.blobs,
+            upload_store,
+            self.bases,
+            self.documents,
+            upload_bytes_max=settings.upload_bytes_max,
+            open_seconds=settings.upload_open_seconds,
+            check_jobs=self._check_jobs,
+        )
+        own_store = upload_store if isinstance(upload_store, LocalUploads) else None
+        self.upload_links = UploadLinks(self.record, own_store, secret)
+        self.sweeper = UploadSweeper(self.uploads, settings.upload_open_seconds)
         self.retrieval = RetrievalService(
             self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
         )
@@ -121,14 +144,14 @@ class Platform:
         self.local_token = local_token or secrets.token_urlsafe(32)
         self.identity = IdentityService(
             self.record,
-            TokenSigner(settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")),
+            TokenSigner(secret),
             TokenLives(
                 timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds)
             ),
             SignInLimit(settings.rate_login_per_minute),
             local_token=self.local_token,
         )
-        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents, alone=self.alone)
+        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents, self.uploads, alone=self.alone)
         self._opened_at = time.monotonic()
         self._stopping = threading.Event()
         # Set when what starts behind the server could not: it will never be ready.
@@ -140,6 +163,7 @@ class Platform:
                 self.blobs,
                 self.parser,
                 self.models,
+                passwords,
                 params,
                 stopping=self._stopping.is_set,
                 ocr_languages=settings.ocr_languages,
@@ -164,6 +188,7 @@ class Platform:
         migrate(self.record)
         self.setup_token = self._prepare_identity()
         self.relay.open()
+        self.sweeper.open()
         self._starter = threading.Thread(target=self._start, name="start", daemon=True)
         self._starter.start()
 
@@ -183,6 +208,7 @@ class Platform:
             self._stopping.set()
             self.parser.close()
             engine.close(self.settings.drain_seconds)
+        self.sweeper.close()
         self.relay.close()
         self.retrieval.close()
         self.index.close()
@@ -207,6 +233,8 @@ class Platform:
                 seconds_max=self.settings.fetch_seconds_max,
                 allow_private=self.settings.fetch_private,
             ),
+            uploads=self.uploads,
+            upload_links=self.upload_links,
             retrieval=self.retrieval,
             answers=answers,
             conversations=conversations,
@@ -297,6 +325,7 @@ class Platform:
             capabilities=CAPABILITIES,
             limits={
                 "upload_bytes_max": self.settings.upload_bytes_max,
+                "upload_open_seconds": self.settings.upload_open_seconds,
                 "request_bytes_max": self.settings.request_bytes_max,
                 "undo_seconds": self.settings.undo_seconds,
             },

@@ -122,3 +122,38 @@ def test_an_erasure_survives_a_death_at_each_point(
                 "the end of all jobs",
             )
             assert json.loads(api.post("/operations/verify", json={"repair": False}).text)["findings"] == []
+
+
+UPLOAD = "lumikb.knowledge.upload_service:UploadService"
+STORE = "lumikb.store.blobs.local_uploads:LocalUploads"
+UPLOAD_POINTS = [
+    *((STORE, method, when, 1) for method in ("seal", "measure", "place", "discard") for when in ("before", "after")),
+    *((UPLOAD, "_accept", when, 1) for when in ("before", "after")),
+    *(("lumikb.knowledge.upload_repository", "update_upload", "after", nth) for nth in (1, 2)),
+]
+
+
+@pytest.mark.parametrize(("owner", "method", "when", "nth"), UPLOAD_POINTS)
+def test_a_direct_upload_survives_a_death_at_each_point(
+    tmp_path: Path, owner: str, method: str, when: str, nth: int
+) -> None:
+    executable, died = crashing(tmp_path, owner, method, when, nth)
+    server = LumiServer(tmp_path / "data", executable=executable)
+    data = b"The mill on the dyke grinds rye and oats."
+    with server:
+        with server.client() as api:
+            body = {"kb_id": api.create_kb("Crash"), "filename": "mill.txt", "size_bytes": len(data)}
+            ticket = api.post("/documents/presign", json=body).json()
+            httpx.put(ticket["url"], content=data, trust_env=False).raise_for_status()
+            with suppress(httpx.TransportError):
+                api.post(f"/documents/{ticket['document_id']}/complete")
+        revive(server, died)
+        with server.client() as api:
+            completed = api.post(f"/documents/{ticket['document_id']}/complete")
+            assert completed.status_code == 202, completed.text
+            document = completed.json()
+            assert api.wait_until_ended(document["id"])["status"] == "READY"
+            poll(lambda: only_needed_blobs(server), "the end of temporary blobs", 30)
+            assert api.post("/operations/verify", json={"repair": False}).json()["findings"] == []
+        assert list((server.data_dir / "uploads").iterdir()) == []
+    check_exactly_once(server, [document])

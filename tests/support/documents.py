@@ -25,8 +25,9 @@ def make_pdf(
     title: str = "",
     author: str = "",
     encrypted: bool = False,
+    password: str = "secret",
 ) -> bytes:
-    """One page for each text; `outline` holds (title, page from 1, level from 0); encrypted asks for a password."""
+    """One page for each text; `outline` holds (title, page from 1, level from 0); encrypted asks for the password."""
     pdf = FPDF()
     pdf.set_font("Helvetica", size=11)
     pdf.set_title(title)
@@ -43,7 +44,7 @@ def make_pdf(
     for name, page, level in outline:
         parents[level + 1 :] = [writer.add_outline_item(title=name, page_number=page - 1, parent=parents[level])]
     if encrypted:
-        writer.encrypt("secret", algorithm="AES-256")
+        writer.encrypt(password, algorithm="AES-256")
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()

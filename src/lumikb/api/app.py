@@ -35,6 +35,9 @@ from lumikb.knowledge.edit_routes import edit_router
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.upload_links import UploadLinks
+from lumikb.knowledge.upload_routes import upload_router
+from lumikb.knowledge.upload_service import UploadService
 from lumikb.knowledge.web_service import WebDocuments
 from lumikb.operations.health import Health
 from lumikb.operations.job_routes import job_router
@@ -61,6 +64,7 @@ ROUTERS = [
     job_router,
     content_router,
     edit_router,
+    upload_router,
 ]
 CORS_HEADERS = [
     "Accept",
@@ -71,7 +75,7 @@ CORS_HEADERS = [
     "Idempotency-Key",
     "Last-Event-ID",
 ]
-CORS_EXPOSED = ["X-Request-ID", "X-Run-Id", "Retry-After"]
+CORS_EXPOSED = ["X-Request-ID", "X-Run-Id", "Retry-After", "Upload-Offset"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Services:
     documents: DocumentService
     editor: DocumentEditor
     web: WebDocuments
+    uploads: UploadService
+    upload_links: UploadLinks
     retrieval: RetrievalService
     answers: AnswerService
     conversations: ConversationService

@@ -29,6 +29,7 @@ _UPLOAD: dict[str, Any] = {
         "tags": {"type": "string", "description": "A JSON list, or names separated by commas."},
         "metadata": {"type": "string", "description": "A JSON object."},
         "priority": {"type": "integer", "description": "A smaller number is sooner."},
+        "password": {"type": "string", "description": "Of an encrypted PDF."},
     },
 }
 _BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -43,6 +44,16 @@ _BODIES: dict[tuple[str, str], dict[str, Any]] = {
         },
     },
     (f"{_API}/knowledge-bases/{{kb_id}}/documents", "post"): {"multipart/form-data": {"schema": _UPLOAD}},
+    (f"{_API}/documents", "post"): {
+        "multipart/form-data": {
+            "schema": _UPLOAD
+            | {"properties": _UPLOAD["properties"] | {name: {"type": "string"} for name in ("kb_id", "collection")}}
+        },
+        "application/json": {"schema": {"$ref": "#/components/schemas/PresignForm"}},
+    },
+    (f"{_API}/uploads/{{document_id}}", "put"): {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+    },
 }
 
 

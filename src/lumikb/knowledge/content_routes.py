@@ -94,7 +94,8 @@ async def download_document(
 ) -> Response[Any]:
     """The bytes as they were uploaded, of the version that readers see unless another is named.
 
-    Honours a `Range` of one range, and `If-Range`.
+    Honours a `Range` of one range, and `If-Range` with the `ETag` of an earlier answer: a file that changed since is
+    sent whole.
     """
 
     def find(read: Connection) -> Version:

@@ -15,11 +15,12 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.models import Document, DocumentFilter, DocumentSort, DocumentStatus, NewDocument, wanted_language
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
-from lumikb.knowledge.upload_form import is_json, read_url_form, receive
+from lumikb.knowledge.upload_form import UrlForm, is_json, read_json_form, receive
 from lumikb.knowledge.web_service import WebDocuments
 from lumikb.knowledge.wire import (
     DocumentBody,
     DocumentStatusBody,
+    PasswordForm,
     document_body,
     document_status_body,
 )
@@ -110,8 +111,9 @@ async def upload_document(
     request: ActorRequest, documents: NamedDependency[DocumentService], web: NamedDependency[WebDocuments], kb_id: str
 ) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
-    `metadata` (JSON object), `priority` (a smaller number is sooner) and `document_date` (the document's own, which
-    goes before the file's). Or send JSON with a `url` to fetch, and optionally `name` and the same others.
+    `metadata` (JSON object), `priority` (a smaller number is sooner), `document_date` (the document's own, which goes
+    before the file's) and `password` (of an encrypted PDF). Or send JSON with a `url` to fetch, and optionally `name`
+    and the same others.
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413
     `FILE_TOO_LARGE`, 415 `UNSUPPORTED_FILE_TYPE`. Bytes that the knowledge base already has give their document back,
@@ -119,11 +121,13 @@ async def upload_document(
     `NAME_CHANGED` has the name that was sent.
     """
     if is_json(request):
-        form = await read_url_form(request)
-        new = NewDocument(form.name or "", form.tags, form.metadata, form.priority, form.document_date)
+        form = await read_json_form(request, UrlForm)
+        new = NewDocument(
+            form.name or "", form.tags, form.metadata, form.priority, form.document_date, password=form.password
+        )
         accepted = await web.add(request.user, kb_id, form.url, new)
     else:
-        new, blob = await receive(request, documents, kb_id)
+        new, blob, _ = await receive(request, documents, kb_id)
         accepted = await documents.accept(request.user, kb_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
@@ -174,10 +178,17 @@ async def retry_document(
     record: NamedDependency[Record],
     kb_id: str,
     document_id: str,
+    data: PasswordForm | None = None,
 ) -> DocumentBody:
-    """Enqueue a FAILED document again; 409 `NOT_RETRYABLE` for any other."""
+    """Enqueue a FAILED document again, with its `password` if it is encrypted; 409 `NOT_RETRYABLE` for any other.
+
+    The password is kept sealed until this try has ended, and never shown.
+    """
+    password = data.password if data else None
     return document_body(
-        await record.write_async(lambda unit: documents.retry(unit, request.user, document_id, kb_id=kb_id))
+        await record.write_async(
+            lambda unit: documents.retry(unit, request.user, document_id, kb_id=kb_id, password=password)
+        )
     )
 
 

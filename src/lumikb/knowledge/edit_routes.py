@@ -74,13 +74,13 @@ async def reupload_document(
     kb_id: str,
     document_id: str,
 ) -> DocumentBody:
-    """Upload the next version as multipart/form-data: part `file`, optional part `priority`.
+    """Upload the next version as multipart/form-data: part `file`, optional parts `priority` and `password`.
 
     The present version answers until the new one is READY; passages that stay the same keep their embeddings. 409
     `DUPLICATE_DOCUMENT` when another document of the knowledge base has these bytes.
     """
-    new, blob = await receive(request, documents, kb_id)
-    accepted = await editor.reupload(request.user, kb_id, document_id, new.filename, blob, new.priority)
+    new, blob, _ = await receive(request, documents, kb_id)
+    accepted = await editor.reupload(request.user, kb_id, document_id, new, blob)
     return document_body(accepted.document, duplicate=accepted.duplicate)
 
 

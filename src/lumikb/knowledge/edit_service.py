@@ -16,7 +16,7 @@ from lumikb.knowledge.errors import DocumentNotFoundError, DuplicateDocumentErro
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import Accepted, BulkAction, Document, DocumentStatus, NewDocument, is_name_warning
 from lumikb.knowledge.removal import PURGE_JOB
-from lumikb.knowledge.service import DocumentService, accepted_mime_type, checked, enqueue_ingest
+from lumikb.knowledge.service import DocumentService, accepted_mime_type, checked
 from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.jobs.repository import cancel_document_jobs, cancel_waiting
 from lumikb.store.record.changes import append_change
@@ -71,14 +71,14 @@ class DocumentEditor:
         return self._documents.get(unit.connection, actor, document.id)
 
     async def reupload(
-        self, actor: Actor, kb_id: str, document_id: str, filename: str, blob: StoredBlob, priority: int | None
+        self, actor: Actor, kb_id: str, document_id: str, new: NewDocument, blob: StoredBlob
     ) -> Accepted:
         """Enqueue stored bytes as the next version; the present one answers until that is READY.
 
         The bytes of the newest version give the document back as it is; those of another document are refused.
         """
         try:
-            new = checked(NewDocument(filename, priority=priority))
+            new = checked(NewDocument(new.filename, priority=new.priority, password=new.password))
             mime_type = accepted_mime_type(blob.head, new.filename)
             return await self._record.write_async(
                 lambda unit: self._add_version(unit, actor, kb_id, document_id, new, blob, mime_type)
@@ -101,7 +101,7 @@ class DocumentEditor:
         self._reveal(unit, document)
         _audit(unit, actor, "document.restored", document)
         if document.status in _OPEN:  # its job was cancelled by the delete
-            return enqueue_ingest(unit, actor, document.id, None)
+            return self._documents.enqueue_ingest(unit, actor, document.id, None, None)
         return document
 
     def bulk(
@@ -183,7 +183,8 @@ class DocumentEditor:
             retry_count=0,
         )
         _audit(unit, actor, "document.reuploaded", document, version=document.version + 1, size_bytes=blob.size_bytes)
-        return Accepted(enqueue_ingest(unit, actor, document.id, new.priority), duplicate=False)
+        queued = self._documents.enqueue_ingest(unit, actor, document.id, new.priority, new.password)
+        return Accepted(queued, duplicate=False)
 
     def _reveal(self, unit: UnitOfWork, document: Document) -> None:
         if document.status is not DocumentStatus.ARCHIVED:

@@ -1,8 +1,10 @@
 """What can go wrong with knowledge bases and documents."""
 
 from lumikb.kit.errors import (
+    BusyError,
     ConflictError,
     ExpiredError,
+    ForbiddenError,
     InvalidInputError,
     MalformedRequestError,
     NotFoundError,
@@ -91,3 +93,15 @@ class FetchFailedError(InvalidInputError):
     """The address gives no document."""
 
     code = "FETCH_FAILED"
+
+
+class TooManyUploadsError(BusyError):
+    """The caller has begun as many direct uploads as may be open."""
+
+    code = "TOO_MANY_UPLOADS"
+
+
+class BadUploadLinkError(ForbiddenError):
+    """The address of an upload was not signed by this server, or is another upload's."""
+
+    code = "BAD_UPLOAD_LINK"

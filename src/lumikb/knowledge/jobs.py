@@ -18,13 +18,14 @@ from lumikb.compute.extract.models import Extracted
 from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
+from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import derived, repository
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step, is_name_warning
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
-from lumikb.store.jobs.repository import end_job, forget_blobs, is_open, note_blob, record_progress
+from lumikb.store.jobs.repository import end_job, forget_blobs, is_open, note_blob, record_progress, sealed_of
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.workers.errors import ParseCancelledError
@@ -58,6 +59,7 @@ class IngestHandler:
         blobs: BlobStore,
         parser: ParserPool,
         models: Callable[[], Models],
+        passwords: Sealer,
         params: ChunkParams,
         stopping: Callable[[], bool],
         *,
@@ -68,6 +70,7 @@ class IngestHandler:
         self._ocr_languages = ocr_languages
         self._parser = parser
         self._models = models
+        self._passwords = passwords
         self._params = params
         self._stopping = stopping
 
@@ -117,7 +120,11 @@ class IngestHandler:
         with self._blobs.local_copy(document.sha256) as path:
             try:
                 parsed = self._parser.parse(
-                    path, document.filename, ocr_languages=self._ocr_languages, cancelled=self._cancelled(job)
+                    path,
+                    document.filename,
+                    password=self._password(job, document),
+                    ocr_languages=self._ocr_languages,
+                    cancelled=self._cancelled(job),
                 )
             except ParseCancelledError:
                 raise JobCancelledError(CANCELLED) from None
@@ -136,6 +143,11 @@ class IngestHandler:
 
         self._record.write(keep)
         return key
+
+    def _password(self, job: Job, document: Document) -> str | None:
+        """What the user gave along; it waits sealed in the job's row, and is opened for the parser only."""
+        sealed = self._record.read(lambda read: sealed_of(read, job.id))
+        return None if sealed is None else self._passwords.open(sealed, document.id)
 
     def _chunk(self, job: Job, parsed_key: str) -> tuple[str, int]:
         """Keep the chunks; gives their blob's key and how many they are."""

@@ -202,7 +202,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """What an upload says of itself; `warnings` tell what was changed of it."""
+    """What an upload says of itself; `warnings` tell what was changed of it.
+
+    `id` is the document's, where it was given before the bytes came; `password` opens an encrypted file.
+    """
 
     filename: str
     tags: list[str] = field(default_factory=list[str])
@@ -210,6 +213,8 @@ class NewDocument:
     priority: int | None = None
     document_date: datetime | None = None
     warnings: list[str] = field(default_factory=list[str])
+    id: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 def is_name_warning(warning: str) -> bool:
@@ -223,6 +228,30 @@ class Accepted:
 
     document: Document
     duplicate: bool
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A direct upload. `sha256` is what its client announced, `blob_sha256` what we computed.
+
+    `document_id` is the document that it became, None while it is open; `handle` the upload store's word for it.
+    """
+
+    id: str
+    kb_id: str
+    filename: str
+    size_bytes: int
+    sha256: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    priority: int | None
+    handle: str
+    blob_sha256: str | None
+    document_id: str | None
+    duplicate: bool
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
 
 
 def wanted_language(tag: str | None) -> str | None:

@@ -16,6 +16,7 @@ from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_tags, document_versions, documents
+from lumikb.store.record.tables.uploads import uploads
 
 ALIVE = documents.c.deleted_at.is_(None)
 DOCUMENT_DATE = func.coalesce(documents.c.document_date, documents.c.extracted_date, documents.c.created_at)
@@ -50,7 +51,7 @@ def create_document(
     unit: UnitOfWork, kb_id: str, new: NewDocument, blob: StoredBlob, mime_type: str, created_by: str
 ) -> str:
     """A PENDING document with its first version; gives its id."""
-    document_id, version_id, moment = new_id(), new_id(), clock.now()
+    document_id, version_id, moment = new.id or new_id(), new_id(), clock.now()
     unit.connection.execute(
         insert(documents).values(
             id=document_id,
@@ -245,9 +246,11 @@ def erase_document(unit: UnitOfWork, document_id: str) -> set[str]:
 
 
 def is_referenced(connection: Connection, sha256: str) -> bool:
-    """Whether any version needs the blob."""
+    """Whether any version needs the blob, or an open upload that becomes one."""
     condition = (document_versions.c.sha256 == sha256) | (document_versions.c.parsed_sha256 == sha256)
-    return connection.execute(select(document_versions.c.id).where(condition).limit(1)).first() is not None
+    version = select(document_versions.c.id).where(condition)
+    upload = select(uploads.c.id).where(uploads.c.blob_sha256 == sha256, uploads.c.document_id.is_(None))
+    return connection.execute(version.union_all(upload).limit(1)).first() is not None
 
 
 def lock_blob(unit: UnitOfWork, sha256: str) -> None:

@@ -17,6 +17,7 @@ from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError, LumiError
 from lumikb.kit.pages import Page, PageRequest
+from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import repository, version_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced, get_parsed
@@ -54,6 +55,7 @@ EXTENSION_CHARS_MAX = 20
 TAG_CHARS_MAX = 100
 METADATA_BYTES_MAX = 16_384
 PRIORITY_MAX = 1000
+PASSWORD_CHARS_MAX = 255
 
 # Control characters, line ends, and what turns the direction of writing (Unicode TR 36, section 3.1.1).
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -63,8 +65,16 @@ class DocumentService:
     """Documents of knowledge bases. `undo_seconds` is how long a deleted document is kept from erasure."""
 
     def __init__(
-        self, record: Record, blobs: BlobStore, bases: KnowledgeBaseService, *, upload_bytes_max: int, undo_seconds: int
+        self,
+        record: Record,
+        blobs: BlobStore,
+        bases: KnowledgeBaseService,
+        passwords: Sealer,
+        *,
+        upload_bytes_max: int,
+        undo_seconds: int,
     ) -> None:
+        self._passwords = passwords
         self._record = record
         self._blobs = blobs
         self._bases = bases
@@ -73,12 +83,14 @@ class DocumentService:
         # By weak reference: an upload that breaks off in whatever way leaves nothing here.
         self._arriving: WeakValueDictionary[int, StoredBlob] = WeakValueDictionary()
 
-    async def store(self, actor: Actor, kb_id: str, content: AsyncIterator[bytes]) -> StoredBlob:
+    async def store(self, actor: Actor, kb_id: str | None, content: AsyncIterator[bytes]) -> StoredBlob:
         """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`.
 
-        As long as the caller holds what it is given, the blob counts as arriving.
+        A form that names its knowledge base behind the file has none yet: `accept` decides. As long as the caller holds
+        what it is given, the blob counts as arriving.
         """
-        await self.ensure_writable(actor, kb_id)
+        if kb_id is not None:
+            await self.ensure_writable(actor, kb_id)
         return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max, announce=self._announce)
 
     def _announce(self, blob: StoredBlob) -> None:
@@ -101,10 +113,10 @@ class DocumentService:
         try:
             new = checked(new)
             mime_type = accepted_mime_type(blob.head, new.filename)
+            return await self._record.write_async(lambda unit: self.enqueue(unit, actor, kb_id, new, blob, mime_type))
         except LumiError:
             await self.discard(blob)
             raise
-        return await self._record.write_async(lambda unit: self._enqueue(unit, actor, kb_id, new, blob, mime_type))
 
     async def discard(self, blob: StoredBlob) -> None:
         """Erase bytes that were stored for an upload that is refused, unless a document has them."""
@@ -173,29 +185,39 @@ class DocumentService:
             raise DocumentNotReadyError("The document has no text yet. Wait until it is READY.")
         return get_parsed(self._blobs, version.parsed_sha256)
 
-    def retry(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> Document:
+    def retry(
+        self,
+        unit: UnitOfWork,
+        actor: Actor,
+        document_id: str,
+        *,
+        kb_id: str | None = None,
+        password: str | None = None,
+    ) -> Document:
         """Try a failed document again, or the newest version of one, which failed while an older one is READY."""
+        check_password(password)
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         if document.status is not DocumentStatus.FAILED and document.error_code is None:
             raise NotRetryableError("Only a FAILED document can be tried again.", status=str(document.status))
         append_event(
             unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
         )
-        return self._requeue(unit, actor, document)
+        return self._requeue(unit, actor, document, password)
 
     def delete(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> None:
         """Gone for readers with this unit of work, erased afterwards."""
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         remove_document(unit, actor.user_id, document, self._undo_seconds)
 
-    def _enqueue(
+    def enqueue(
         self, unit: UnitOfWork, actor: Actor, kb_id: str, new: NewDocument, blob: StoredBlob, mime_type: str
     ) -> Accepted:
+        """`accept`, within a unit of work, of what was checked; raises `UploadLostError` when the blob is gone."""
         self._bases.get(unit.connection, actor, kb_id, Permission.KB_WRITE, lock=True)
         known = repository.find_duplicate(unit.connection, kb_id, blob.sha256)
         if known is not None:
             if known.status is DocumentStatus.FAILED:
-                known = self._requeue(unit, actor, known)
+                known = self._requeue(unit, actor, known, new.password)
             return Accepted(known, duplicate=True)
         self.hold(unit, blob)
         document_id = repository.create_document(unit, kb_id, new, blob, mime_type, actor.user_id)
@@ -208,9 +230,28 @@ class DocumentService:
             name=new.filename,
             size_bytes=blob.size_bytes,
         )
-        return Accepted(enqueue_ingest(unit, actor, document_id, new.priority), duplicate=False)
+        queued = self.enqueue_ingest(unit, actor, document_id, new.priority, new.password)
+        return Accepted(queued, duplicate=False)
 
-    def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document) -> Document:
+    def enqueue_ingest(
+        self, unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None, password: str | None
+    ) -> Document:
+        """Enqueue the ingestion of a document's newest version; gives the document as it is then."""
+        document = _existing(unit.connection, document_id)
+        job_id = create_job(
+            unit,
+            INGEST_JOB,
+            created_by=actor.user_id,
+            kb_id=document.kb_id,
+            document_id=document.id,
+            priority=priority or PRIORITY_INTERACTIVE,
+            sealed=self._passwords.seal(password, document.id) if password else None,
+        )
+        repository.update_document(unit, document.id, job_id=job_id)
+        tell_status(unit, document, document.status)
+        return replace(document, job_id=job_id)
+
+    def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document, password: str | None) -> Document:
         repository.update_document(
             unit,
             document.id,
@@ -221,23 +262,7 @@ class DocumentService:
             error_message=None,
             retry_count=document.retry_count + 1,
         )
-        return enqueue_ingest(unit, actor, document.id, None)
-
-
-def enqueue_ingest(unit: UnitOfWork, actor: Actor, document_id: str, priority: int | None) -> Document:
-    """Enqueue the ingestion of a document's newest version; gives the document as it is then."""
-    document = _existing(unit.connection, document_id)
-    job_id = create_job(
-        unit,
-        INGEST_JOB,
-        created_by=actor.user_id,
-        kb_id=document.kb_id,
-        document_id=document.id,
-        priority=priority or PRIORITY_INTERACTIVE,
-    )
-    repository.update_document(unit, document.id, job_id=job_id)
-    tell_status(unit, document, document.status)
-    return replace(document, job_id=job_id)
+        return self.enqueue_ingest(unit, actor, document.id, None, password)
 
 
 def _existing(connection: Connection, document_id: str) -> Document:
@@ -289,4 +314,11 @@ def checked(new: NewDocument, *, name_field: str = "filename") -> NewDocument:
         raise InvalidInputError(f"Metadata has at most {METADATA_BYTES_MAX} bytes, and no NUL.", field="metadata")
     if new.priority is not None and not 1 <= new.priority <= PRIORITY_MAX:
         raise InvalidInputError(f"priority must lie between 1 and {PRIORITY_MAX}.", field="priority")
+    check_password(new.password)
     return replace(new, filename=name, tags=tags, warnings=warnings)
+
+
+def check_password(password: str | None) -> None:
+    """Raise `InvalidInputError` for one that no file has; the sentence does not repeat it."""
+    if password is not None and len(password) > PASSWORD_CHARS_MAX:
+        raise InvalidInputError(f"A password has at most {PASSWORD_CHARS_MAX} characters.", field="password")

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,9 @@ from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import StoredBlob
 
-URL_FORM_BYTES_MAX = 100_000
+JSON_FORM_BYTES_MAX = 100_000
+
+Form = TypeVar("Form")
 
 
 class MissingFileError(MalformedRequestError):
@@ -33,6 +35,7 @@ class UrlForm(msgspec.Struct, forbid_unknown_fields=True):
     metadata: dict[str, Any] = {}
     priority: int | None = None
     document_date: Moment | None = None
+    password: str | None = None
 
 
 def is_json(request: ActorRequest) -> bool:
@@ -40,22 +43,29 @@ def is_json(request: ActorRequest) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
 
 
-async def read_url_form(request: ActorRequest) -> UrlForm:
+def is_multipart(request: ActorRequest) -> bool:
+    """Whether the body is a form with parts."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/")
+
+
+async def read_json_form(request: ActorRequest, kind: type[Form]) -> Form:
     """The form in JSON; raises `InvalidInputError` that names the field."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > URL_FORM_BYTES_MAX:
-            raise TooLargeError(f"A form has at most {URL_FORM_BYTES_MAX} bytes.")
+        if len(body) > JSON_FORM_BYTES_MAX:
+            raise TooLargeError(f"A form has at most {JSON_FORM_BYTES_MAX} bytes.")
     try:
-        return msgspec.json.decode(body, type=UrlForm)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as exc:
         raise wrong_field(exc) from exc
     except msgspec.DecodeError as exc:
         raise MalformedRequestError("The body is not JSON.") from exc
 
 
-async def receive(request: ActorRequest, documents: DocumentService, kb_id: str) -> tuple[NewDocument, StoredBlob]:
+async def receive(
+    request: ActorRequest, documents: DocumentService, kb_id: str | None
+) -> tuple[NewDocument, StoredBlob, dict[str, str]]:
     """Store the part `file` and read the others; what is wrong leaves nothing behind."""
     blob: StoredBlob | None = None
     filename = ""
@@ -69,7 +79,7 @@ async def receive(request: ActorRequest, documents: DocumentService, kb_id: str)
                 fields[part.name] = await part.text()
         if blob is None:
             raise MissingFileError("Send the file in a part called file.")
-        return _new_document(filename, fields), blob
+        return _new_document(filename, fields), blob, fields
     except LumiError:  # whatever follows the file may be wrong as well
         if blob is not None:
             await documents.discard(blob)
@@ -86,7 +96,7 @@ def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
         priority = int(fields["priority"]) if fields.get("priority") else None
     with _naming("document_date", "a moment such as 2026-01-31T00:00:00Z"):
         own_date = msgspec.convert(fields["document_date"], Moment) if fields.get("document_date") else None
-    return NewDocument(filename, names, metadata, priority, own_date)
+    return NewDocument(filename, names, metadata, priority, own_date, password=fields.get("password"))
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class WebDocuments:
             if fetched.unchanged:
                 return Accepted(document, duplicate=True)
             blob = await self._documents.store(actor, kb_id, fetched.content)
-        accepted = await self._editor.reupload(actor, kb_id, document.id, fetched.filename, blob, None)
+        accepted = await self._editor.reupload(actor, kb_id, document.id, NewDocument(fetched.filename), blob)
         metadata = document.metadata | _source_metadata(url, fetched.validators)
         await self._record.write_async(
             lambda unit: self._editor.update(unit, actor, kb_id, document.id, name=None, tags=None, metadata=metadata)

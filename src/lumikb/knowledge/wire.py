@@ -121,6 +121,50 @@ class DocumentStatusBody(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
+class PasswordForm(msgspec.Struct, forbid_unknown_fields=True):
+    """What opens an encrypted file."""
+
+    password: str | None = None
+
+
+class PresignForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file to send: one of `kb_id` and `collection`, what it is called, and how long it is."""
+
+    kb_id: str | None = None
+    collection: str | None = None
+    filename: str
+    size_bytes: int
+    sha256: str | None = None
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+    priority: int | None = None
+
+
+class UploadPartBody(msgspec.Struct):
+    """An address for the bytes `[start, end)` of the file."""
+
+    url: str
+    start: int
+    end: int
+
+
+class UploadTicketBody(msgspec.Struct):
+    """Where the bytes go: the whole file by PUT to `url`, or where that is null each of `parts` to its own address."""
+
+    document_id: str
+    url: str | None
+    headers: dict[str, str]
+    parts: list[UploadPartBody]
+    expires_at: datetime
+
+
+class ReceivedBody(msgspec.Struct):
+    """How many bytes of an upload are there, and how many it has."""
+
+    received_bytes: int
+    size_bytes: int
+
+
 class ContentBody(msgspec.Struct):
     """A stretch of a document's text; offsets count Unicode code points."""
 

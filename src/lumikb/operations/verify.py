@@ -19,6 +19,8 @@ from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.upload_repository import blobs_of_open_uploads
+from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
 from lumikb.store.blobs.port import BlobStore, blob_path
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
@@ -31,8 +33,6 @@ from lumikb.store.record.tables.work import jobs
 
 Keys = NDArray[np.int64]
 
-# No upload takes longer: what has been there for so long, in whatever state, was left by one that broke off.
-UPLOAD_SECONDS_MAX = 3600.0
 # A job that has ended clears away what its steps left within this time.
 CLEARED_WITHIN = timedelta(seconds=60)
 
@@ -60,8 +60,16 @@ class Verifier:
     """
 
     def __init__(
-        self, record: Record, blobs: BlobStore, index: LocalIndex, documents_: DocumentService, *, alone: bool
+        self,
+        record: Record,
+        blobs: BlobStore,
+        index: LocalIndex,
+        documents_: DocumentService,
+        uploads: UploadService,
+        *,
+        alone: bool,
     ) -> None:
+        self._uploads = uploads
         self._record = record
         self._blobs = blobs
         self._index = index
@@ -76,13 +84,15 @@ class Verifier:
         findings += self._blobs_misplaced(needed, repair)
         live = self._record.read(_live_keys)
         findings += self._index_differences(live, repair)
+        findings += self._abandoned_uploads(repair)
         if repair:
-            self._blobs.sweep_incoming(UPLOAD_SECONDS_MAX)
+            self._blobs.sweep_incoming(SPOOL_SECONDS_MAX)
             mended = [finding.kind for finding in findings if finding.repaired]
             self._record.write(
                 lambda unit: append_event(unit, "record.repaired", actor_id=actor.user_id, mended=len(mended))
             )
-        return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size)})
+        uploads = self._record.read(self._uploads.count_open)
+        return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size), "uploads": uploads})
 
     def erase_leftovers(self, older_than_seconds: float) -> int:
         """Erase what uploads left that a death of the process cut off before they were accepted; gives how many.
@@ -127,7 +137,7 @@ class Verifier:
 
     def _blobs_orphaned(self, repair: bool) -> Iterator[Finding]:
         # What another process is about to accept is not known here: only what is older than any upload is an orphan.
-        for sha256 in self._orphans(0 if self._alone else UPLOAD_SECONDS_MAX):
+        for sha256 in self._orphans(0 if self._alone else SPOOL_SECONDS_MAX):
             # One that a document came to need, or that a job cleared away meanwhile, was none.
             if self._erase(sha256) if repair else self._blobs.exists(sha256):
                 yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=repair)
@@ -137,7 +147,11 @@ class Verifier:
         listed = list(self._blobs.list(older_than_seconds=older_than_seconds))
         arriving = self._documents.arriving()  # before the record, where what is accepted between the two stands
         known = self._record.read(
-            lambda read: _needed_blobs(read).keys() | blobs_of_jobs(read, ended_after=clock.now() - CLEARED_WITHIN)
+            lambda read: (
+                _needed_blobs(read).keys()
+                | blobs_of_jobs(read, ended_after=clock.now() - CLEARED_WITHIN)
+                | blobs_of_open_uploads(read)
+            )
         )
         return [sha256 for sha256 in listed if sha256 not in known and sha256 not in arriving]
 
@@ -156,6 +170,15 @@ class Verifier:
                 f"A blob lies where nobody looks for it. If it is missing elsewhere, move it to {blob_path(sha256)}."
             )
             yield Finding("blob.misplaced", path, message, repaired=mended)
+
+    def _abandoned_uploads(self, repair: bool) -> list[Finding]:
+        message = "A direct upload was begun and not completed in its time."
+        found = [
+            Finding("upload.abandoned", upload_id, message, repaired=repair) for upload_id in self._uploads.abandoned()
+        ]
+        if found and repair:
+            self._uploads.sweep()
+        return found
 
     def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()

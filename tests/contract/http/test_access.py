@@ -22,6 +22,9 @@ PUBLIC = {
     ("POST", "/api/v1/auth/setup"),
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
+    # The signature of the link is asked for instead.
+    ("GET", "/api/v1/uploads/x"),
+    ("PUT", "/api/v1/uploads/x"),
 }
 
 

@@ -198,32 +198,6 @@ def test_an_archive_is_one_document_whose_passages_know_their_member_and_page(ap
     assert hit["section_header"] == "trip/report.pdf"
 
 
-def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiClient, kb_id: str) -> None:
-    data = documents.make_pdf(["Nobody may read this."], encrypted=True)
-    failed = api.wait_until_ended(api.upload(kb_id, "secret.pdf", data)["id"])
-    assert failed["status"] == "FAILED"
-    assert failed["last_error"]["code"] == "ENCRYPTED"
-    assert failed["last_error"]["message"]
-    job = api.get(f"/jobs/{failed['job_id']}").json()
-    assert (job["status"], job["error"]) == ("failed", failed["last_error"])
-
-    path = f"/knowledge-bases/{kb_id}/documents/{failed['id']}"
-    assert_error(api.get(f"{path}/content"), 409, "DOCUMENT_NOT_READY")
-    assert api.get(f"{path}/chunks").json()["data"] == []
-    assert api.get(f"{path}/download").content == data
-
-    retried = api.post(f"{path}/retry")
-    assert retried.status_code == 202
-    assert retried.json()["retry_count"] == 1
-    assert retried.json()["job_id"] != failed["job_id"]
-    assert retried.json()["last_error"] is None
-    again = api.wait_until_ended(failed["id"])
-    assert (again["status"], again["last_error"]["code"]) == ("FAILED", "ENCRYPTED")
-    # The same bytes again try the failed document once more, and are still one document.
-    assert send(api, kb_id, "secret.pdf", data).json()["id"] == failed["id"]
-    assert api.wait_until_ended(failed["id"])["retry_count"] == 2
-
-
 # List
 
 
@@ -432,14 +406,18 @@ def test_a_range_of_another_kind_gives_the_whole_file(api: LumiClient, library: 
     assert response.content == library.files["lighthouse.txt"]
 
 
-def test_a_range_of_another_state_of_the_file_gives_the_whole_one(api: LumiClient, library: Library) -> None:
-    for etag, status in (
-        (f'"{library.text["sha256"]}"', 206),
-        ('"another"', 200),
-        ("Sat, 21 Nov 2026 17:00:00 GMT", 200),
-    ):
-        headers = {"Range": "bytes=0-9", "If-Range": etag}
-        assert api.get(f"{library.path()}/download", headers=headers).status_code == status
+def test_a_broken_download_goes_on_unless_the_file_changed(api: LumiClient, kb_id: str) -> None:
+    path = f"/knowledge-bases/{kb_id}/documents/{api.upload_ready(kb_id, 'tide.txt', b'High tide at noon.')['id']}"
+    first = api.get(f"{path}/download", headers={"Range": "bytes=0-8"})
+    rest = {"Range": "bytes=9-", "If-Range": first.headers["etag"]}
+    assert first.content + api.get(f"{path}/download", headers=rest).content == b"High tide at noon."
+    for other in ('"other"', f"W/{first.headers['etag']}", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        whole = api.get(f"{path}/download", headers=rest | {"If-Range": other})
+        assert (whole.status_code, whole.content) == (200, b"High tide at noon.")
+    api.post(f"{path}/reupload", files={"file": ("tide.txt", b"High tide at seven in the evening.")})
+    api.wait_until_ended(path.rpartition("/")[2])
+    changed = api.get(f"{path}/download", headers=rest)
+    assert (changed.status_code, changed.content) == (200, b"High tide at seven in the evening.")
 
 
 def test_head_of_a_download_tells_its_length(api: LumiClient, library: Library) -> None:

@@ -15,12 +15,15 @@ from sqlalchemy import update
 from lumikb.identity import repository as identities
 from lumikb.identity.models import Actor, Level
 from lumikb.kit import clock
+from lumikb.kit.sealing import Sealer
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import NewDocument
 from lumikb.knowledge.service import DocumentService
-from lumikb.operations.verify import UPLOAD_SECONDS_MAX, Verifier
+from lumikb.knowledge.upload_service import UploadService
+from lumikb.operations.verify import SPOOL_SECONDS_MAX, Verifier
 from lumikb.store.blobs.local import LocalBlobStore
+from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.blobs.port import blob_path
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.jobs.models import JobStatus
@@ -41,11 +44,12 @@ class House:
     root: Path
     index: LocalIndex
     documents: DocumentService
+    uploads: UploadService
     actor: Actor
     kb_id: str
 
     def orphans(self, *, repair: bool = False, alone: bool = True) -> list[str]:
-        verifier = Verifier(self.record, self.blobs, self.index, self.documents, alone=alone)
+        verifier = Verifier(self.record, self.blobs, self.index, self.documents, self.uploads, alone=alone)
         return [found.id for found in verifier.verify(self.actor, repair=repair).findings if "blob" in found.kind]
 
     def begin_job(self) -> str:
@@ -70,8 +74,14 @@ def house(tmp_path: Path) -> Generator[House]:
     user = record.write(lambda unit: identities.create_user(unit, "a@example.org", "!", 3, is_superuser=True))
     actor = Actor(user.id, user.email, Level.ADMINISTRATOR, is_superuser=True)
     kb = record.write(lambda unit: bases.create(unit, actor, "Verified", ""))
-    documents = DocumentService(record, blobs, bases, upload_bytes_max=1000, undo_seconds=0)
-    yield House(record, blobs, tmp_path / "blobs", index, documents, actor, kb.id)
+    sealer = Sealer("s" * 40, "test")
+    documents = DocumentService(record, blobs, bases, sealer, upload_bytes_max=1000, undo_seconds=0)
+    store = LocalUploads(tmp_path / "uploads", blobs)
+    store.open()
+    uploads = UploadService(
+        record, blobs, store, bases, documents, upload_bytes_max=1000, open_seconds=600, check_jobs=lambda: None
+    )
+    yield House(record, blobs, tmp_path / "blobs", index, documents, uploads, actor, kb.id)
     index.close()
     record.close()
 
@@ -107,7 +117,6 @@ def test_an_upload_that_is_not_accepted_yet_is_no_orphan(house: House) -> None:
         assert accepted.document.sha256 == blob.sha256
 
     asyncio.run(upload())
-    assert house.documents.arriving() == set()
     assert house.orphans(repair=True) == []
 
 
@@ -124,7 +133,7 @@ def test_an_upload_that_broke_off_is_an_orphan(house: House) -> None:
 def test_beside_other_processes_only_what_is_older_than_any_upload_is_an_orphan(house: House) -> None:
     orphan = house.blobs.put_bytes(b"nobody's").sha256
     assert house.orphans(alone=False) == []
-    os.utime(house.root / blob_path(orphan), (time.time() - UPLOAD_SECONDS_MAX - 1,) * 2)
+    os.utime(house.root / blob_path(orphan), (time.time() - SPOOL_SECONDS_MAX - 1,) * 2)
     assert house.orphans(alone=False) == [orphan]
 
 

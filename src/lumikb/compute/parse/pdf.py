@@ -57,7 +57,9 @@ def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str |
         if exc.err_code in _ENCRYPTED_CODES:
             if password is not None:
                 raise EncryptedError("This password does not open the file. Try another one.") from exc
-            raise EncryptedError("This file needs a password. Remove the password and upload it again.") from exc
+            raise EncryptedError(
+                "This file needs a password. Retry with it, or remove it and upload the file again."
+            ) from exc
         raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
     try:
         with Recogniser(ocr) as recogniser:

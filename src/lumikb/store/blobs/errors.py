@@ -1,6 +1,8 @@
 """What can go wrong with blobs."""
 
-from lumikb.kit.errors import NotFoundError, TooLargeError, UnavailableError
+from typing import Any
+
+from lumikb.kit.errors import ConflictError, ExpiredError, NotFoundError, TooLargeError, UnavailableError
 
 
 class BlobNotFoundError(NotFoundError):
@@ -28,3 +30,36 @@ class BlobStoreUnavailableError(UnavailableError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, service="blobs")
+
+
+class UploadIncompleteError(ConflictError):
+    """Bytes of a direct upload are missing; `details` say how many are there, or which parts are not."""
+
+    code = "UPLOAD_INCOMPLETE"
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__("Bytes of the upload are missing. Send them, then complete it.", **details)
+
+
+class UploadMismatchError(ConflictError):
+    """The bytes of a direct upload are not those that were announced."""
+
+    code = "UPLOAD_MISMATCH"
+
+
+class UploadGoneError(ExpiredError):
+    """The upload has expired or is completed: its address takes no bytes any more."""
+
+    code = "UPLOAD_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__("The upload has expired or is completed. Begin a new one.")
+
+
+class UploadOvertakenError(ConflictError):
+    """Another request goes on with the upload that this one was sending."""
+
+    code = "UPLOAD_OVERTAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("Another request goes on with this upload.")

@@ -2,8 +2,12 @@
 
 from lumikb.settings import SettingError, Settings
 from lumikb.store.blobs.local import LocalBlobStore
+from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.blobs.port import BlobStore
-from lumikb.store.blobs.s3 import S3BlobStore, S3Location
+from lumikb.store.blobs.s3 import S3BlobStore
+from lumikb.store.blobs.s3_requests import S3Location
+from lumikb.store.blobs.s3_uploads import S3Uploads
+from lumikb.store.blobs.uploads import UploadStore
 
 
 def open_blob_store(settings: Settings) -> BlobStore:
@@ -14,6 +18,17 @@ def open_blob_store(settings: Settings) -> BlobStore:
         store = S3BlobStore(_location(settings), incoming)
     else:
         store = LocalBlobStore(settings.data_dir / "blobs", incoming)
+    store.open()
+    return store
+
+
+def open_upload_store(settings: Settings, blobs: BlobStore) -> UploadStore:
+    """Where clients send direct uploads: to the bucket where its keys are ours to sign with, else to this server."""
+    store: UploadStore
+    if isinstance(blobs, S3BlobStore) and blobs.requests is not None:
+        store = S3Uploads(blobs, blobs.requests)
+    else:
+        store = LocalUploads(settings.data_dir / "uploads", blobs)
     store.open()
     return store
 

@@ -9,7 +9,7 @@ from typing import IO
 
 import anyio.to_thread
 
-from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError
+from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError, UploadGoneError
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -57,6 +57,12 @@ class LocalBlobStore:
         with spooled_bytes(data, self._incoming) as (path, blob):
             self._place(path, blob.sha256)
         return blob
+
+    def take_file(self, path: Path, blob: StoredBlob) -> None:
+        """See the port: the file is moved."""
+        if not path.exists():
+            raise UploadGoneError
+        self._place(path, blob.sha256)
 
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
         """See the port."""

@@ -87,6 +87,13 @@ class BlobStore(Protocol):
         """Store bytes that are already in memory, with the guarantees of `put`."""
         ...
 
+    def take_file(self, path: Path, blob: StoredBlob) -> None:
+        """Store a file of this machine that nobody writes to any more, with the guarantees of `put`.
+
+        `blob` tells what it holds. The file may be moved or left; one that is missing raises `UploadGoneError`.
+        """
+        ...
+
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
         """The whole blob. Raises `BlobNotFoundError`, or `BlobTooLargeError` before reading past the limit."""
         ...
@@ -131,5 +138,5 @@ class BlobStore(Protocol):
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
-        """Remove spool files that a crash left, last written longer ago than this; returns how many."""
+        """Remove what a crash left of puts (spool files, parts), begun longer ago than this; returns how many."""
         ...

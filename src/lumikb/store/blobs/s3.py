@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,8 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from lumikb.kit import clock
-from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError
+from lumikb.kit.errors import LumiError
+from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError, UploadGoneError
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -23,6 +23,7 @@ from lumikb.store.blobs.port import (
     is_blob_path,
     is_misplaced,
 )
+from lumikb.store.blobs.s3_requests import S3Location, S3Requests
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
 
 if TYPE_CHECKING:
@@ -31,24 +32,12 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 # Parts of this size reach 80 GB with the 10,000 parts that S3 allows; four at once bound the memory of an upload.
-_PART_BYTES = 8 << 20
+PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 4
 _LIST_PAGE = 1_000
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 _REQUEST_TIMEOUT = timedelta(seconds=120)
 _RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
-
-
-@dataclass(frozen=True)
-class S3Location:
-    """Where the blobs lie. Empty `endpoint`: AWS; empty keys: the credentials that the machine has."""
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str = ""
-    region: str = "us-east-1"
-    access_key_id: str = ""
-    secret_access_key: str = field(default="", repr=False)
 
 
 class S3BlobStore:
@@ -58,23 +47,27 @@ class S3BlobStore:
         self._location = location
         self._incoming = incoming
         self._opened: S3Store | None = None
+        # With the credentials that the machine has, obstore alone knows them.
+        self.requests = S3Requests(location) if location.access_key_id else None
 
     def open(self) -> None:
         """Make the client, which connects lazily, and the spool directory."""
         with os_errors_translated():
             self._incoming.mkdir(parents=True, exist_ok=True)
         if self._opened is None:
-            with _vendor_errors_translated():
+            with vendor_errors_translated():
                 self._opened = _client(self._location)
 
     def close(self) -> None:
         """Drop the client and its connections."""
         self._opened = None
+        if self.requests is not None:
+            self.requests.close()
 
     def check(self) -> None:
         """List one page under a prefix that holds few blobs: proves address, bucket and keys."""
-        with _vendor_errors_translated():
-            next(self._pages("00/00", 1), None)
+        with vendor_errors_translated():
+            next(self.pages("00/00", 1), None)
 
     async def put(
         self, chunks: AsyncIterator[bytes], *, size_bytes_max: int, announce: Callable[[StoredBlob], None] | None = None
@@ -92,11 +85,17 @@ class S3BlobStore:
             self._upload(path, blob)
         return blob
 
+    def take_file(self, path: Path, blob: StoredBlob) -> None:
+        """See the port: the file is left."""
+        if not path.exists():
+            raise UploadGoneError
+        self._upload(path, blob)
+
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
         """See the port."""
         path = blob_path(sha256)
-        with _vendor_errors_translated(sha256):
-            result = obstore.get(self._store, path)
+        with vendor_errors_translated(lambda: BlobNotFoundError(sha256)):
+            result = obstore.get(self.client, path)
             if size_bytes_max is not None and result.meta["size"] > size_bytes_max:
                 raise BlobTooLargeError(size_bytes_max)
             return bytes(result.bytes())
@@ -112,11 +111,11 @@ class S3BlobStore:
         size_bytes = await anyio.to_thread.run_sync(self.size, sha256)
         end = size_bytes if end is None else min(end, size_bytes)
         path = blob_path(sha256)
-        for position in range(start, end, _PART_BYTES):
-            with _vendor_errors_translated(sha256):
+        for position in range(start, end, PART_BYTES):
+            with vendor_errors_translated(lambda: BlobNotFoundError(sha256)):
                 part = memoryview(
                     await obstore.get_range_async(
-                        self._store, path, start=position, end=min(position + _PART_BYTES, end)
+                        self.client, path, start=position, end=min(position + PART_BYTES, end)
                     )
                 )
             for at in range(0, len(part), STREAM_CHUNK_BYTES_MAX):
@@ -125,8 +124,8 @@ class S3BlobStore:
     def size(self, sha256: str) -> int:
         """See the port."""
         path = blob_path(sha256)
-        with _vendor_errors_translated(sha256):
-            return obstore.head(self._store, path)["size"]
+        with vendor_errors_translated(lambda: BlobNotFoundError(sha256)):
+            return obstore.head(self.client, path)["size"]
 
     def exists(self, sha256: str) -> bool:
         """See the port."""
@@ -141,57 +140,67 @@ class S3BlobStore:
         path = blob_path(sha256)
         # S3 answers the delete of a missing key with success; servers that answer 404 mean the same.
         try:
-            with _vendor_errors_translated(sha256):
-                obstore.delete(self._store, path)
+            with vendor_errors_translated(lambda: BlobNotFoundError(sha256)):
+                obstore.delete(self.client, path)
         except BlobNotFoundError:
             return
 
     def list(self, *, older_than_seconds: float = 0.0) -> Iterator[str]:
         """See the port."""
         newest = clock.now() - timedelta(seconds=older_than_seconds) if older_than_seconds else None
-        with _vendor_errors_translated():
-            for page in self._pages(None, _LIST_PAGE):
+        with vendor_errors_translated():
+            for page in self.pages(None):
                 for item in page:
                     if is_blob_path(item["path"]) and (newest is None or item["last_modified"] <= newest):
                         yield item["path"].rpartition("/")[2]
 
     def list_misplaced(self) -> Iterator[str]:
         """See the port."""
-        with _vendor_errors_translated():
-            for page in self._pages(None, _LIST_PAGE):
+        with vendor_errors_translated():
+            for page in self.pages(None, _LIST_PAGE):
                 yield from (item["path"] for item in page if is_misplaced(item["path"]))
 
     def delete_misplaced(self, relative: str) -> None:
         """See the port."""
         ensure_misplaced(relative)
-        with _vendor_errors_translated():
-            obstore.delete(self._store, relative)
+        with vendor_errors_translated():
+            obstore.delete(self.client, relative)
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
         """See the port."""
-        return sweep(self._incoming, older_than_seconds)
+        removed = sweep(self._incoming, older_than_seconds)
+        if self.requests is None:
+            return removed
+        newest = clock.now() - timedelta(seconds=older_than_seconds)
+        for upload in self.requests.open_multiparts():
+            if is_blob_path(upload.path) and upload.begun_at <= newest:
+                self.requests.abort_multipart(upload.path, upload.upload_id)
+                removed += 1
+        return removed
 
     @property
-    def _store(self) -> S3Store:
+    def client(self) -> S3Store:
+        """What speaks to the bucket; raises `BlobStoreUnavailableError` when the store is closed."""
         if self._opened is None:
             raise BlobStoreUnavailableError("The file store is closed.")
         return self._opened
 
-    def _pages(self, prefix: str | None, page_size: int) -> "Iterator[Sequence[ObjectMeta]]":
+    def pages(self, prefix: str | None, page_size: int = _LIST_PAGE) -> "Iterator[Sequence[ObjectMeta]]":
+        """The objects below a prefix."""
         # The stub's other overloads return Arrow tables, of a package that is not installed.
-        return obstore.list(self._store, prefix, chunk_size=page_size)  # pyright: ignore[reportUnknownMemberType]
+        return obstore.list(self.client, prefix, chunk_size=page_size)  # pyright: ignore[reportUnknownMemberType]
 
     def _upload(self, spool: Path, blob: StoredBlob) -> None:
         # The bytes are the name: an object that is there is the same one, and its upload is saved.
         if self.exists(blob.sha256):
             return
-        with _vendor_errors_translated(), os_errors_translated():
+        with vendor_errors_translated(), os_errors_translated():
             obstore.put(
-                self._store,
+                self.client,
                 blob_path(blob.sha256),
                 spool,
-                use_multipart=blob.size_bytes > _PART_BYTES,
-                chunk_size=_PART_BYTES,
+                use_multipart=blob.size_bytes > PART_BYTES,
+                chunk_size=PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             )
 
@@ -202,8 +211,8 @@ class S3BlobStore:
             directory = tempfile.TemporaryDirectory(prefix="blob-", ignore_cleanup_errors=True)
         with directory as name:
             copy = Path(name) / sha256
-            with _vendor_errors_translated(sha256):
-                pieces = obstore.get(self._store, path).stream(min_chunk_size=STREAM_CHUNK_BYTES_MAX)
+            with vendor_errors_translated(lambda: BlobNotFoundError(sha256)):
+                pieces = obstore.get(self.client, path).stream(min_chunk_size=STREAM_CHUNK_BYTES_MAX)
                 with os_errors_translated(), copy.open("wb") as file:
                     for piece in pieces:
                         file.write(piece)
@@ -228,14 +237,19 @@ def _client(location: S3Location) -> S3Store:
     )
 
 
+def _no_bucket() -> LumiError:
+    return BlobStoreUnavailableError("The bucket is missing.")
+
+
 @contextmanager
-def _vendor_errors_translated(sha256: str | None = None) -> Generator[None]:
-    """Errors of obstore leave as this slice's; its message stays out, for it names hosts and keys."""
+def vendor_errors_translated(missing: Callable[[], LumiError] = _no_bucket) -> Generator[None]:
+    """Errors of obstore leave as this slice's, an object that is not there as `missing`.
+
+    Its message stays out, for it names hosts and keys.
+    """
     try:
         yield
     except FileNotFoundError as exc:
-        if sha256 is not None:
-            raise BlobNotFoundError(sha256) from exc
-        raise BlobStoreUnavailableError("The bucket is missing.") from exc
+        raise missing() from exc
     except BaseError as exc:
         raise BlobStoreUnavailableError(f"The object store cannot be used ({type(exc).__name__}).") from exc

@@ -57,8 +57,12 @@ def create_job(
     priority: int = PRIORITY_INTERACTIVE,
     payload: dict[str, Any] | None = None,
     not_before: datetime | None = None,
+    sealed: bytes | None = None,
 ) -> str:
-    """Enqueue a job in the caller's unit of work; the dispatcher is woken by its commit. Gives the job's id."""
+    """Enqueue a job in the caller's unit of work; the dispatcher is woken by its commit. Gives the job's id.
+
+    `sealed` is a secret that its work needs, which no reader of the record can read; it is dropped when the job ends.
+    """
     job_id, moment = new_id(), clock.now()
     unit.connection.execute(
         insert(jobs).values(
@@ -72,6 +76,7 @@ def create_job(
             document_id=document_id,
             payload=payload or {},
             blobs=[],
+            sealed=sealed,
             created_by=created_by,
             created_at=moment,
             updated_at=moment,
@@ -210,6 +215,11 @@ def is_open(connection: Connection, job_id: str) -> bool:
     return connection.execute(statement).first() is not None
 
 
+def sealed_of(connection: Connection, job_id: str) -> bytes | None:
+    """The sealed secret of an open job; no `Job` carries it, so that none is logged or shown."""
+    return connection.execute(select(jobs.c.sealed).where(jobs.c.id == job_id)).scalar()
+
+
 def note_blob(unit: UnitOfWork, job_id: str, sha256: str) -> None:
     """Note what a step leaves for another."""
     blobs = get_job(unit.connection, job_id).blobs
@@ -244,7 +254,7 @@ def end_job(
 ) -> bool:
     """End an open job; one that has ended stays as it is. Gives whether it was open."""
     moment = clock.now()
-    values: dict[str, Any] = {"status": status, "updated_at": moment, "finished_at": moment}
+    values: dict[str, Any] = {"status": status, "updated_at": moment, "finished_at": moment, "sealed": None}
     if status is JobStatus.COMPLETED:
         values |= {"progress": 100.0, "result": result}
     else:
@@ -261,7 +271,7 @@ def cancel_document_jobs(unit: UnitOfWork, document_id: str) -> None:
     unit.connection.execute(
         update(jobs)
         .where(jobs.c.document_id == document_id, jobs.c.status.in_(OPEN))
-        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment)
+        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment, sealed=None)
     )
 
 
@@ -302,7 +312,7 @@ def cancel_waiting(unit: UnitOfWork, job_type: str, document_id: str) -> bool:
     ended = unit.connection.execute(
         update(jobs)
         .where(jobs.c.type == job_type, jobs.c.document_id == document_id, jobs.c.status == JobStatus.QUEUED)
-        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment)
+        .values(status=JobStatus.CANCELLED, updated_at=moment, finished_at=moment, sealed=None)
     )
     return ended.rowcount > 0
 

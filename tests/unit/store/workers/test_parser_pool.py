@@ -128,7 +128,7 @@ def test_nothing_is_started_before_the_first_document(pools: Pools):
 
 def test_parse_errors_come_back_as_they_were(pools: Pools, files: Files):
     pool = pools(text_chars_max=10)
-    with pytest.raises(EncryptedError, match="Remove the password"):
+    with pytest.raises(EncryptedError, match="Retry with it"):
         pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf")
     assert pool.parse(files("a", make_pdf(["x"], encrypted=True)), "a.pdf", password="secret").text == "x"
     before = children()

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
 
 from lumikb.store.record.tables.base import metadata
-from lumikb.store.record.types import BigKey, Id, Json, UtcDateTime
+from lumikb.store.record.types import BigKey, Bytes, Id, Json, UtcDateTime
 
 jobs = Table(
     "jobs",
@@ -22,6 +22,7 @@ jobs = Table(
     Column("document_id", Id),
     Column("payload", Json, nullable=False),
     Column("blobs", Json, nullable=False, server_default="[]"),  # addresses of what its steps hand to each other
+    Column("sealed", Bytes),  # a secret that the work needs; gone when the job has ended
     Column("result", Json),  # counts of what it did
     Column("created_by", Id, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
