@@ -137,6 +137,12 @@ class Settings:
     ocr_languages: str = setting(
         "eng", "Languages of scans and images, as Tesseract names them, joined by `+`: `eng+deu`."
     )
+    ocr_seconds_max: float = setting(
+        1800.0,
+        "Bound on reading one document of scanned pages; each page is bounded as a document is.",
+        low=1,
+        high=86_400,
+    )
     ocr_data_dir: str = setting("", "Directory of Tesseract's data; empty: where systems keep it.")
     chunk_tokens: int = setting(254, "Largest chunk, in tokens of the embedding model.", low=16, high=254)
     chunk_overlap: int = setting(32, "Overlap of neighbouring chunks, in tokens.", low=0, high=128)

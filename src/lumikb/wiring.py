@@ -349,6 +349,7 @@ def _parse_limits(settings: Settings) -> ParseLimits:
         text_chars_max=settings.parse_text_chars_max,
         documents_per_process=settings.parse_documents_per_process,
         ocr_data_dir=settings.ocr_data_dir,
+        ocr_seconds_max=settings.ocr_seconds_max,
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from lumikb.compute.parse.errors import OutputLimitError
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
 from lumikb.compute.parse.table import TableWriter
@@ -12,6 +13,8 @@ from lumikb.compute.parse.text import TextBuilder, unify_line_ends
 DELIMITERS = ",;\t|"
 SNIFF_CHARS = 65_536
 SNIFF_LINES = 50
+CELLS_MAX = 100_000
+"""Cells of a row. A spreadsheet has 16,384."""
 
 
 def parse_csv(data: bytes, text_chars_max: int) -> ParsedText:
@@ -19,12 +22,24 @@ def parse_csv(data: bytes, text_chars_max: int) -> ParsedText:
     source, warnings = decode(data, text_chars_max)
     text = unify_line_ends(source)
     delimiter = sniff_delimiter(text)
+    _check_rows(text, delimiter)
     quoting = csv.QUOTE_MINIMAL if _reads(text, delimiter) else csv.QUOTE_NONE
     builder = TextBuilder(text_chars_max)
     table = TableWriter(builder)
     for row in _rows(text, delimiter, quoting):
         table.write(list(enumerate(row)))
     return builder.build(warnings=warnings)
+
+
+def _check_rows(text: str, delimiter: str) -> None:
+    """Raises `OutputLimitError` for a line of more cells than `CELLS_MAX`, which the module would hold all at once."""
+    if text.count(delimiter) < CELLS_MAX:
+        return
+    if any(len(line) > CELLS_MAX and line.count(delimiter) >= CELLS_MAX for line in io.StringIO(text)):
+        raise OutputLimitError(
+            f"This table has a row of more than {CELLS_MAX:,} cells. Save it with a line for each row.",
+            cells_max=CELLS_MAX,
+        )
 
 
 def sniff_delimiter(text: str) -> str:

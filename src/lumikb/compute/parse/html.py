@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from lumikb.compute.parse.charset import declared_codec, decode_as
+from lumikb.compute.parse.errors import OutputLimitError
 from lumikb.compute.parse.formats import wide_encoding
 from lumikb.compute.parse.markup import unclosed_starts, without_dangling_marks
 from lumikb.compute.parse.models import ParsedText
@@ -17,6 +18,8 @@ UNCLOSED_ELEMENT = "UNCLOSED_ELEMENT"
 ENCODING_SEARCH_BYTES = 4096
 # Of the bytes beyond ASCII: above it the declaration is wrong.
 MEANINGLESS_SHARE_MAX = 0.05
+TAGS_MAX = 2_000_000
+"""Each takes some 6 us."""
 MAIN_SHARE_MIN = 0.25
 
 _SPACES = re.compile(r"\s+")
@@ -100,6 +103,11 @@ def parse_html(data: bytes, text_chars_max: int) -> ParsedText:
     An element that would be left out but never ends is read, with the warning `UNCLOSED_ELEMENT: select`.
     """
     source, warnings = _decode(data, text_chars_max)
+    if source.count("<") > TAGS_MAX:
+        raise OutputLimitError(
+            f"This page has more than {TAGS_MAX:,} tags. Split it into parts and upload them one by one.",
+            tags_max=TAGS_MAX,
+        )
     source = without_dangling_marks(source)
     reader = _Reader(source)
     reader.feed(source)

@@ -1,6 +1,7 @@
 """Markdown: the source as it stands, with headings by CommonMark's rules (spec 0.31, sections 4.2, 4.3 and 4.5)."""
 
 import re
+from collections.abc import Iterator
 
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
@@ -45,9 +46,8 @@ def _front_matter(text: str) -> tuple[dict[str, str], int]:
     return fields, block.end()
 
 
-def _headings(text: str, offset: int) -> list[tuple[int, str, int]]:
+def _headings(text: str, offset: int) -> Iterator[tuple[int, str, int]]:
     """(offset, title, level) of each ATX and one-line setext heading from `offset` on, outside fenced code."""
-    found: list[tuple[int, str, int]] = []
     fence = ""
     paragraph: tuple[int, str] | None = None
     paragraph_lines = 0
@@ -64,10 +64,11 @@ def _headings(text: str, offset: int) -> list[tuple[int, str, int]]:
         setext = _SETEXT.match(line)
         if atx:
             title = _without_closing(line[atx.end() :].rstrip())
-            found += [(start + atx.end(), title, len(atx.group(1)))] if title else []
+            if title:
+                yield start + atx.end(), title, len(atx.group(1))
             paragraph_lines = 0
         elif setext and paragraph is not None and paragraph_lines == 1:
-            found.append((*paragraph, 1 if setext.group(1)[0] == "=" else 2))
+            yield *paragraph, 1 if setext.group(1)[0] == "=" else 2
             paragraph_lines = 0
         elif setext or not line.strip():
             paragraph_lines = 0
@@ -77,7 +78,6 @@ def _headings(text: str, offset: int) -> list[tuple[int, str, int]]:
         else:
             paragraph = (start + len(line) - len(line.lstrip()), line.strip())
             paragraph_lines += 1
-    return found
 
 
 def _without_closing(title: str) -> str:

@@ -1,7 +1,7 @@
 """Text recognition (OCR) of pictures by Tesseract: words with their boxes and confidences."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -40,10 +40,14 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class OcrOptions:
-    """Tesseract's names of the languages, joined by "+", and the directory of their data; empty: the usual ones."""
+    """Tesseract's names of the languages, joined by "+", and the directory of their data; empty: the usual ones.
+
+    `before_page` is called before each page is read, which takes a second or more.
+    """
 
     languages: str = "eng"
     data_dir: str = ""
+    before_page: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Recogniser:
 
     def read(self, picture: Picture) -> PageText:
         """The text of `picture`. Raises `NoTextError` (`OCR_UNAVAILABLE`) where Tesseract or its data is missing."""
+        self._options.before_page()
         height, width = picture.pixels.shape
         words = self._words(picture)
         if words and _mean_confidence(words) < _UPRIGHT_CONFIDENCE_MIN:

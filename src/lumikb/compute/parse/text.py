@@ -8,6 +8,7 @@ from lumikb.compute.parse.models import Heading, PageStart, ParsedText, TextBoxe
 
 NO_TEXT = "NO_TEXT"
 HEADING_LEVEL_MAX = 6
+HEADINGS_MAX = 500_000
 # Every chunk repeats the titles above it: a file that marks whole paragraphs as headings must not multiply them.
 TITLE_CHARS_MAX = 300
 
@@ -88,11 +89,16 @@ class TextBuilder:
         return start
 
     def add_heading(self, title: str, level: int, *, at: int | None = None, written: bool = True) -> None:
-        """Note a heading at `at`, or at the end of what is there.
+        """Note a heading at `at`, or at the end of what is there. Raises `OutputLimitError` past `HEADINGS_MAX`.
 
         A title that is not `written` in the text letter for letter (it runs over two lines there, or stands only in the
         outline) gets an empty span.
         """
+        if len(self._headings) == HEADINGS_MAX:
+            raise OutputLimitError(
+                f"This file has more than {HEADINGS_MAX:,} headings. Split it into parts and upload them one by one.",
+                headings_max=HEADINGS_MAX,
+            )
         start = self.length if at is None else at
         title = title[:TITLE_CHARS_MAX].rstrip()
         end = start + len(title) if written else start

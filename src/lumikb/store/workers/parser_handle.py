@@ -19,6 +19,7 @@ from lumikb.store.workers.protocol import (
     LENGTH,
     REQUEST_BYTES_MAX,
     Arguments,
+    PageRecognition,
     ParseFailure,
     ParseRequest,
     ParseSuccess,
@@ -49,8 +50,9 @@ _MEMORY_SHARE_MIN = 0.25
 class ParseLimits:
     """Bounds on one document, and the number of documents after which its process is replaced.
 
-    `seconds_max` bounds both wall clock and processor time, `memory_bytes_max` the process's address space. OCR takes
-    its data from `ocr_data_dir`, empty for the usual directories.
+    `seconds_max` bounds both wall clock and processor time, `memory_bytes_max` the process's address space. A document
+    gets that time anew for each page that OCR reads, up to `ocr_seconds_max` in all. OCR takes its data from
+    `ocr_data_dir`, empty for the usual directories.
     """
 
     seconds_max: float
@@ -58,6 +60,7 @@ class ParseLimits:
     text_chars_max: int
     documents_per_process: int
     ocr_data_dir: str = ""
+    ocr_seconds_max: float = 0
 
 
 class ProcessEndedError(Exception):
@@ -79,6 +82,7 @@ class ParserHandle:
         lifeline, self._lifeline = os.pipe()
         arguments = Arguments(
             seconds_max=limits.seconds_max,
+            ocr_seconds_max=limits.ocr_seconds_max,
             memory_bytes_max=limits.memory_bytes_max,
             text_chars_max=limits.text_chars_max,
             idle_seconds_max=IDLE_SECONDS_MAX,
@@ -122,12 +126,25 @@ class ParserHandle:
         Raises what `check` raises, and when the process ended or must end because of the document, its `ParseError`.
         """
         try:
-            reply = self._receive(self._limits.seconds_max, check)
+            reply = self._receive_result(check)
         except ProcessEndedError:
             raise self._death(self.kill()) from None
         if isinstance(reply, ParseSuccess | ParseFailure):
             return reply
         raise self._death(self.kill())
+
+    def _receive_result(self, check: Callable[[], None]) -> Reply:
+        seconds_max = self._limits.seconds_max
+        whole_seconds_max = max(seconds_max, self._limits.ocr_seconds_max)
+        end = time.monotonic() + whole_seconds_max
+        reply = self._receive(seconds_max, check)
+        while isinstance(reply, PageRecognition):
+            left = end - time.monotonic()
+            try:
+                reply = self._receive(min(seconds_max, left), check)
+            except TimeLimitError:
+                raise time_limit_error(seconds_max if left > seconds_max else whole_seconds_max) from None
+        return reply
 
     def kill(self) -> int:
         """End the process and all it may have started, and return how it ended, a signal as a negative number."""

@@ -11,6 +11,7 @@ import resource
 import select
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from lumikb.store.workers.protocol import (
     LENGTH,
     REQUEST_BYTES_MAX,
     Arguments,
+    PageRecognition,
     ParseFailure,
     ParseRequest,
     ParseSuccess,
@@ -46,14 +48,15 @@ def main() -> None:
     write_message(replies, Ready(), bytes_max)
     while (request := _read_request(requests, arguments.idle_seconds_max)) is not None:
         write_message(replies, Taken(), bytes_max)
-        _limit_processor_time(arguments.seconds_max)
-        reply = _answer(request, arguments)
+        reply = _answer(request, arguments, _processor_bound(arguments, replies))
         if not write_message(replies, reply, bytes_max):
             too_long = OutputLimitError("This file has more headings and pages than can be kept. Split it into parts.")
             write_message(replies, to_failure(too_long), bytes_max)
 
 
-def _answer(request: ParseRequest, arguments: Arguments) -> ParseSuccess | ParseFailure:
+def _answer(
+    request: ParseRequest, arguments: Arguments, before_page: Callable[[], None]
+) -> ParseSuccess | ParseFailure:
     try:
         data = Path(os.fsdecode(request.path)).read_bytes()
         parsed = parse(
@@ -61,7 +64,7 @@ def _answer(request: ParseRequest, arguments: Arguments) -> ParseSuccess | Parse
             request.filename,
             text_chars_max=arguments.text_chars_max,
             password=request.password,
-            ocr=OcrOptions(request.ocr_languages, arguments.ocr_data_dir),
+            ocr=OcrOptions(request.ocr_languages, arguments.ocr_data_dir, before_page),
         )
         return ParseSuccess(parsed)
     except ParseError as exc:
@@ -100,12 +103,29 @@ def _limit(kind: int, amount: int) -> None:
     resource.setrlimit(kind, (amount, amount))
 
 
-def _limit_processor_time(seconds_max: float) -> None:
+def _processor_bound(arguments: Arguments, replies: int) -> Callable[[], None]:
+    """Bound the time of the document that begins; what is given moves the bound on for a page that OCR reads."""
+    used = _processor_seconds()
+    _limit_processor_time(used + arguments.seconds_max)
+    end = used + max(arguments.seconds_max, arguments.ocr_seconds_max)
+
+    def before_page() -> None:
+        _limit_processor_time(min(_processor_seconds() + arguments.seconds_max, end))
+        write_message(replies, PageRecognition(), REQUEST_BYTES_MAX)
+
+    return before_page
+
+
+def _processor_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _limit_processor_time(seconds: float) -> None:
     # The kernel counts from the start of the process, so the bound moves on with each document. Passing the soft limit
     # sends SIGXCPU, which ends the process.
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = math.ceil(usage.ru_utime + usage.ru_stime + seconds_max)
+    soft = math.ceil(seconds)
     if hard == resource.RLIM_INFINITY or soft <= hard:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 

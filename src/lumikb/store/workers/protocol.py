@@ -23,6 +23,7 @@ class Arguments(msgspec.Struct, frozen=True):
     """What the pool passes on the command line, as JSON. `lifeline` is the read end of a pipe the parent holds open."""
 
     seconds_max: float
+    ocr_seconds_max: float
     memory_bytes_max: int
     text_chars_max: int
     idle_seconds_max: float
@@ -47,6 +48,10 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
     """The request was read: from here on, the end of the process is the document's doing."""
 
 
+class PageRecognition(msgspec.Struct, frozen=True, tag="page_recognition"):
+    """OCR begins to read a page of the document: from now on it may take the time of a document anew."""
+
+
 class ParseSuccess(msgspec.Struct, frozen=True, tag="success"):
     """The document's text."""
 
@@ -62,7 +67,7 @@ class ParseFailure(msgspec.Struct, frozen=True, tag="failure"):
     traceback: str = ""
 
 
-Reply = Ready | Taken | ParseSuccess | ParseFailure
+Reply = Ready | Taken | PageRecognition | ParseSuccess | ParseFailure
 
 _ERRORS = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ParseError)

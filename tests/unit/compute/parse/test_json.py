@@ -3,6 +3,7 @@ import json
 import pytest
 
 from lumikb.compute.parse.errors import CorruptedError, OutputLimitError
+from lumikb.compute.parse.json import VALUES_MAX
 from lumikb.compute.parse.parse import parse
 
 
@@ -65,3 +66,11 @@ def test_long_keys_are_cut_and_the_text_is_bounded():
     assert len(parse(json.dumps(value).encode(), "a.json").text) < 50_000
     with pytest.raises(OutputLimitError):
         parse(json.dumps([value] * 50).encode(), "a.json", text_chars_max=1_000_000)
+
+
+@pytest.mark.parametrize("value", [b"1", b"{}", b"[[]]", b'{"a":1}'], ids=["numbers", "objects", "lists", "members"])
+def test_more_values_than_can_be_held_are_refused_before_they_are_read(value: bytes):
+    data = b"[" + b",".join([value] * (VALUES_MAX + 1)) + b"]"
+    for name in ("a.json", "a.jsonl"):
+        with pytest.raises(OutputLimitError):
+            parse(data, name)

@@ -1,6 +1,4 @@
 import io
-import struct
-import zlib
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 from fpdf import FPDF
 from PIL import Image
 from support.documents import make_pdf
+from support.hostile import make_png_header
 
 from lumikb.compute.parse.boxes import confidence, locate
 from lumikb.compute.parse.errors import CorruptedError, ImageLimitError, MimeTypeMismatchError, NoTextError
@@ -161,19 +160,10 @@ def test_names_that_are_no_languages_find_no_data(languages: str):
     assert find_data(OcrOptions(languages=languages)) is None
 
 
-def png_header(width: int, height: int) -> bytes:
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = b"IDAT" + zlib.compress(bytes(1000))
-    chunks = (
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, rows)
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
 @pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (80_000_001, 1)])
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(width: int, height: int):
     with pytest.raises(ImageLimitError) as caught:
-        parse(png_header(width, height), "a.png", ocr=NO_OCR)
+        parse(make_png_header(width, height), "a.png", ocr=NO_OCR)
     assert caught.value.stable_code == "TOO_LARGE"
 
 

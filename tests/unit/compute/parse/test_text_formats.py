@@ -149,3 +149,14 @@ def test_html_is_decoded_as_it_declares():
     page = make_html("<p>Grüße</p>", head='<meta charset="iso-8859-1">').decode().encode("latin-1")
     parsed = parse(page, "a.html")
     assert (parsed.text, parsed.warnings) == ("Grüße", [])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(b"# a\n" * 1_000_000, "a.md"), (b"," * 200_000, "a.csv"), (b"<tr><td>" * 1_500_000, "a.html")],
+    ids=["headings", "cells of a row", "tags"],
+)
+def test_what_takes_minutes_or_all_memory_is_refused_with_its_reason(data: bytes, name: str):
+    with pytest.raises(OutputLimitError):
+        parse(data, name)

@@ -333,3 +333,46 @@ def test_a_damaged_pdf_ends_in_a_result_or_a_reason(pools: Pools, files: Files, 
         data[at] = (data[at] * 31 + seed) % 256
     with contextlib.suppress(ParseError):
         assert pools().parse(files("a", bytes(data)), "a.pdf").page_count
+
+
+def run_stub(pages: int, page_seconds: float) -> Callable[[Any, int, int], subprocess.Popen[bytes]]:
+    """Starts what behaves like a parser whose OCR takes `page_seconds` for each of `pages`."""
+    code = (
+        "import os, time\n"
+        "from lumikb.compute.parse.models import ParsedText\n"
+        "from lumikb.store.workers.protocol import PageRecognition, ParseSuccess, Ready, Taken, write_message\n"
+        "def send(message): write_message(1, message, 1 << 20)\n"
+        "send(Ready()); os.read(0, 65536); send(Taken())\n"
+        f"for _ in range({pages}): send(PageRecognition()); time.sleep({page_seconds})\n"
+        "send(ParseSuccess(ParsedText(text='read'))); os.read(0, 1)\n"
+    )
+
+    def spawn(_: Any, requests: int, replies: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code], stdin=requests, stdout=replies, start_new_session=True)
+
+    return spawn
+
+
+def test_each_page_that_ocr_reads_gets_the_time_anew(pools: Pools, files: Files, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(parser_handle, "_spawn", run_stub(5, 1.0))
+    pool = pools(seconds_max=3, ocr_seconds_max=60)
+    assert pool.parse(files("a", b"scan"), "a.pdf").text == "read"
+
+
+@pytest.mark.parametrize(
+    ("page_seconds", "limits", "named"),
+    [(1.0, {"seconds_max": 3, "ocr_seconds_max": 4}, 4), (30.0, {"seconds_max": 2, "ocr_seconds_max": 60}, 2)],
+    ids=["all pages", "one page"],
+)
+def test_ocr_is_bounded_in_all_and_for_a_page(
+    pools: Pools,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    page_seconds: float,
+    limits: dict[str, float],
+    named: float,
+):
+    monkeypatch.setattr(parser_handle, "_spawn", run_stub(20, page_seconds))
+    with pytest.raises(TimeLimitError) as caught:
+        pools(**limits).parse(files("a", b"scan"), "a.pdf")
+    assert caught.value.details["seconds_max"] == named
