@@ -35,6 +35,8 @@ from lumikb.knowledge.edit_routes import edit_router
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.settings_routes import settings_router
+from lumikb.knowledge.settings_service import KbSettingsService
 from lumikb.knowledge.web_service import WebDocuments
 from lumikb.operations.health import Health
 from lumikb.operations.job_routes import job_router
@@ -61,6 +63,7 @@ ROUTERS = [
     job_router,
     content_router,
     edit_router,
+    settings_router,
 ]
 CORS_HEADERS = [
     "Accept",
@@ -83,6 +86,7 @@ class Services:
     bases: KnowledgeBaseService
     documents: DocumentService
     editor: DocumentEditor
+    kb_settings: KbSettingsService
     web: WebDocuments
     retrieval: RetrievalService
     answers: AnswerService

@@ -197,10 +197,17 @@ def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
 
 
 def chunk_keys_of(connection: Connection, document: Document) -> list[int]:
-    """Keys of the chunks that readers of the document see, none before it was READY."""
-    if document.current_chunk_set_id is None:
-        return []
-    return chunk_keys(connection, chunk_set_id=document.current_chunk_set_id)
+    """Keys of the chunks that readers of the document see now, none before it was READY.
+
+    A unit of work that changes the document asks after the change, which keeps others from moving the pointer.
+    """
+    statement = (
+        select(chunks.c.key)
+        .join(documents, documents.c.current_chunk_set_id == chunks.c.chunk_set_id)
+        .where(documents.c.id == document.id)
+        .order_by(chunks.c.ordinal)
+    )
+    return list(connection.execute(statement).scalars())
 
 
 def list_chunks(connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:
