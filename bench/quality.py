@@ -95,7 +95,8 @@ class Collection:
                 repository.update_version(unit, document.latest_version_id, parsed_sha256=key)
                 rows = [
                     chunk_row(
-                        document,
+                        document.kb_id,
+                        document_id,
                         document_id,
                         chunk,
                         text.text[chunk.char_start : chunk.char_end],

@@ -146,6 +146,12 @@ class Settings:
     ocr_data_dir: str = setting("", "Directory of Tesseract's data; empty: where systems keep it.")
     chunk_tokens: int = setting(254, "Largest chunk, in tokens of the embedding model.", low=16, high=254)
     chunk_overlap: int = setting(32, "Overlap of neighbouring chunks, in tokens.", low=0, high=128)
+    chunk_strategy: str = setting(
+        "headings",
+        "Where chunks begin and end: at headings, else at paragraphs and sentences; filled with sentences across "
+        "headings; or of a fixed size.",
+        choices=("headings", "sentences", "fixed"),
+    )
     embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)
     embedding_engine: str = setting(
         "auto", "Engine for bulk embedding: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")

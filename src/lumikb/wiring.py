@@ -16,7 +16,7 @@ from lumikb.answering.service import AnswerService, ConversationService
 from lumikb.answering.turns import Turns
 from lumikb.api.app import AppOptions, Services, make_app
 from lumikb.api.edge import Edge
-from lumikb.compute.chunk.models import ChunkParams
+from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Engine, Models, load_models
 from lumikb.identity.limits import SignInLimit
 from lumikb.identity.service import IdentityService, TokenLives
@@ -27,8 +27,11 @@ from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.jobs import IngestHandler, PurgeHandler
+from lumikb.knowledge.models import KbSettings
 from lumikb.knowledge.removal import PURGE_JOB
+from lumikb.knowledge.reprocess import ReprocessHandler
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
+from lumikb.knowledge.settings_service import REPROCESS_JOB, KbSettingsService
 from lumikb.knowledge.upload_links import UploadLinks
 from lumikb.knowledge.upload_service import UploadService
 from lumikb.knowledge.web_service import WebDocuments
@@ -64,6 +67,7 @@ CAPABILITIES = [
     "conversations",
     "runs",
     "jobs",
+    "kb-settings",
     "api-keys",
 ]
 
@@ -156,7 +160,13 @@ class Platform:
         self._stopping = threading.Event()
         # Set when what starts behind the server could not: it will never be ready.
         self.failed = threading.Event()
-        params = ChunkParams(settings.chunk_tokens, settings.chunk_overlap)
+        defaults = KbSettings(
+            settings.chunk_tokens,
+            settings.chunk_overlap,
+            ChunkStrategy(settings.chunk_strategy),
+            settings.ocr_languages,
+        )
+        self.kb_settings = KbSettingsService(self.bases, defaults, ocr_data_dir=settings.ocr_data_dir)
         self._handlers: dict[str, JobHandler] = {
             INGEST_JOB: IngestHandler(
                 self.record,
@@ -164,9 +174,11 @@ class Platform:
                 self.parser,
                 self.models,
                 passwords,
-                params,
+                defaults,
                 stopping=self._stopping.is_set,
-                ocr_languages=settings.ocr_languages,
+            ),
+            REPROCESS_JOB: ReprocessHandler(
+                self.record, self.blobs, self.parser, self.models, stopping=self._stopping.is_set
             ),
             PURGE_JOB: PurgeHandler(self.record, self.blobs),
         }
@@ -226,6 +238,7 @@ class Platform:
             bases=self.bases,
             documents=self.documents,
             editor=editor,
+            kb_settings=self.kb_settings,
             web=WebDocuments(
                 self.record,
                 self.documents,
@@ -251,7 +264,7 @@ class Platform:
                 },
             ),
             verifier=self.verifier,
-            jobs=JobService(self._handlers, self.documents),
+            jobs=JobService(self._handlers, self.documents, self.kb_settings),
             platform_status=self._status(),
             registry=self.registry,
             metrics_access=MetricsAccess(_split(self.settings.metrics_allow)),
@@ -300,6 +313,7 @@ class Platform:
             self._stopping,
             concurrency=self.settings.ingest_workers,
             attempts_max=self.settings.ingest_attempts_max,
+            background={REPROCESS_JOB},
         )
         engine.open()
         kept_for = timedelta(days=self.settings.jobs_kept_days)

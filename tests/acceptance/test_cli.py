@@ -166,6 +166,12 @@ def test_a_running_server_is_talked_to(served: Cli, server: LumiServer, papers: 
     status = served.json("status")
     assert (status["server"], status["health"]["status"]) == (server.url, "healthy")
 
+    assert "the server's" in served("kb", "settings", "Papers")[0]
+    changed = served.json("kb", "settings", "Papers", "--chunk-tokens", "64", "--chunk-strategy", "sentences")
+    assert (changed["chunk_tokens"], changed["pending"], changed["documents_behind"]) == (64, None, 0)
+    assert served.json("kb", "settings", "Papers", "--reset", "chunk_tokens")["overridden"] == ["chunk_strategy"]
+    served("kb", "settings", "Papers", "--chunk-tokens", "5", code=2)
+    served("kb", "settings", "Papers", "--reset", "colour", code=2)
     served("kb", "delete", "Papers", code=2)
     assert served.json("kb", "delete", "Papers", "--yes", "--purge") == {
         "id": created["id"],

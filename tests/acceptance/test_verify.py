@@ -96,6 +96,20 @@ def test_a_document_that_nobody_works_on_is_enqueued_again(server: LumiServer) -
         assert poll(lambda: findings(client, repair=True) == {} or None, "a sound record")
 
 
+def test_passages_that_a_change_of_settings_left_are_erased(server: LumiServer) -> None:
+    with server.client() as client:
+        client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
+        change(
+            server,
+            "INSERT INTO chunk_sets SELECT 'x', version_id, document_id, model_id, model_tier, params, chunk_count,"
+            " created_at, 'gone', id FROM chunk_sets",
+        )
+        assert findings(client) == {"chunk_set.orphan": False}
+        assert findings(client, repair=True) == {"chunk_set.orphan": True}
+        assert findings(client) == {}
+        assert client.ask("How high is the tower of the mill?")["citations"]
+
+
 def test_an_index_that_lacks_a_passage_is_rebuilt(server: LumiServer) -> None:
     with server.client() as client:
         client.upload_ready(client.create_kb("kb"), "note.md", NOTE)

@@ -91,6 +91,6 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
             (kb,) = api.get("/knowledge-bases").json()["data"]
             found = list(all_documents(api, kb["id"]))
             assert set(accepted) <= {document["id"] for document in found}
-            assert [document for document in found if document["status"] != "READY"] == []
+            assert [(one["name"], one["last_error"]) for one in found if one["status"] != "READY"] == []
             poll(lambda: only_needed_blobs(server), "the end of temporary blobs", 60)
     check_exactly_once(server, found)

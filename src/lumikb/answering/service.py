@@ -19,7 +19,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge.derived import get_parsed, without_text
 from lumikb.retrieval.models import Hit, SearchRequest
-from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.service import TRIES_MAX, RetrievalService
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.record.engine import UnitOfWork
 
@@ -57,11 +57,19 @@ class AnswerService:
         return await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))
 
     def _answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
+        for _ in range(TRIES_MAX - 1):
+            answered, whole = self._answer_once(actor, request, permission)
+            if whole:
+                return answered
+        return self._answer_once(actor, request, permission)[0]
+
+    def _answer_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[Answered, bool]:
+        """An answer, and whether all that it was to quote was still there in the end."""
         wide = replace(request, limit=max(request.limit, self._passages))
         hits = self._retrieval.search(actor, wide, permission)
         sentences = candidate_sentences(hits[: self._passages])
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
-            return Answered(abstain(), hits[: request.limit])
+            return Answered(abstain(), hits[: request.limit]), True
         vectors = self._retrieval.text_vectors([sentence.text for sentence in sentences])
         supports = choose_support(
             self._retrieval.terms(request.query),
@@ -73,7 +81,8 @@ class AnswerService:
         # Read again at the last moment: what was deleted or forbidden since is not quoted.
         record = self._retrieval.still_there(actor, [support.sentence.hit.passage for support in supports])
         checked = [support for support in supports if still_verbatim(support.sentence, record)]
-        return Answered(compose(checked, self._place), hits[: request.limit])
+        whole = len(checked) == len(supports)
+        return Answered(compose(checked, self._place), hits[: request.limit]), whole
 
     def _place(self, sentence: Sentence) -> Place:
         text_map = self._map_of(sentence.hit.passage.parsed_sha256)

@@ -35,6 +35,8 @@ from lumikb.knowledge.edit_routes import edit_router
 from lumikb.knowledge.edit_service import DocumentEditor
 from lumikb.knowledge.routes import kb_router
 from lumikb.knowledge.service import DocumentService
+from lumikb.knowledge.settings_routes import settings_router
+from lumikb.knowledge.settings_service import KbSettingsService
 from lumikb.knowledge.upload_links import UploadLinks
 from lumikb.knowledge.upload_routes import upload_router
 from lumikb.knowledge.upload_service import UploadService
@@ -64,6 +66,7 @@ ROUTERS = [
     job_router,
     content_router,
     edit_router,
+    settings_router,
     upload_router,
 ]
 CORS_HEADERS = [
@@ -87,6 +90,7 @@ class Services:
     bases: KnowledgeBaseService
     documents: DocumentService
     editor: DocumentEditor
+    kb_settings: KbSettingsService
     web: WebDocuments
     uploads: UploadService
     upload_links: UploadLinks

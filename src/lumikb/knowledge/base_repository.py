@@ -48,9 +48,14 @@ def find_kb(connection: Connection, kb_id: str, *, lock: bool = False) -> Knowle
     """The active knowledge base, or None; `lock` keeps others from changing or filling it until the commit."""
     statement = _with_size().where(knowledge_bases.c.id == kb_id, _ACTIVE)
     if lock:
-        connection.execute(select(knowledge_bases.c.id).where(knowledge_bases.c.id == kb_id).with_for_update())
+        lock_kb(connection, kb_id)
     row = connection.execute(statement).first()
     return None if row is None else _kb(row)
+
+
+def lock_kb(connection: Connection, kb_id: str) -> None:
+    """Keep others from changing, filling or switching the knowledge base until the commit (SQLite: one writes)."""
+    connection.execute(select(knowledge_bases.c.id).where(knowledge_bases.c.id == kb_id).with_for_update())
 
 
 def find_kb_by_name(connection: Connection, name: str) -> KnowledgeBase | None:

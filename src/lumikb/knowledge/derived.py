@@ -3,6 +3,8 @@
 Each carries the id it belongs to, so that no two owners ever share one and each can be erased without asking others.
 """
 
+from typing import Any
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +16,21 @@ from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.repository import blobs_of_jobs
 from lumikb.store.record.engine import UnitOfWork
 
+# What warnings of a text hold that stands on pictures, wholly or in part; the last one may stand for any. Spelt out, as
+# the parsers that give them are not loaded in this process.
+_OF_PICTURES = ("TEXT_RECOGNISED", "PAGES_WITHOUT_TEXT", "OCR_UNAVAILABLE", "WARNINGS_LEFT_OUT")
+
 
 class _ParsedBlob(msgspec.Struct, array_like=True):
     version_id: str
     parsed: ParsedText
+    read_in: str = ""
 
 
 class _ChunksBlob(msgspec.Struct, array_like=True):
     job_id: str
     chunks: list[Chunk]
+    made_with: dict[str, Any] = {}
 
 
 class _VectorsBlob(msgspec.Struct, array_like=True):
@@ -33,24 +41,42 @@ class _VectorsBlob(msgspec.Struct, array_like=True):
     copied: int
 
 
-def pack_parsed(version_id: str, parsed: ParsedText) -> bytes:
-    """A version's text with its map."""
-    return msgspec.msgpack.encode(_ParsedBlob(version_id, parsed))
+def pack_parsed(version_id: str, parsed: ParsedText, *, ocr_languages: str = "") -> bytes:
+    """A version's text with its map, and the languages of text recognition, if it had a part in the text."""
+    read_in = ocr_languages if needs_ocr(parsed) else ""
+    return msgspec.msgpack.encode(_ParsedBlob(version_id, parsed, read_in))
 
 
 def get_parsed(blobs: BlobStore, key: str) -> ParsedText:
     """The text that `pack_parsed` packed."""
-    return msgspec.msgpack.decode(blobs.read(key), type=_ParsedBlob).parsed
+    return read_parsed(blobs, key)[0]
 
 
-def pack_chunks(job_id: str, chunks: list[Chunk]) -> bytes:
-    """A job's chunks."""
-    return msgspec.msgpack.encode(_ChunksBlob(job_id, chunks))
+def read_parsed(blobs: BlobStore, key: str) -> tuple[ParsedText, str]:
+    """The same, and the languages in which it was recognised; empty where it was not."""
+    blob = msgspec.msgpack.decode(blobs.read(key), type=_ParsedBlob)
+    return blob.parsed, blob.read_in
+
+
+def needs_ocr(parsed: ParsedText) -> bool:
+    """Whether other languages of text recognition could give another text."""
+    return any(mark in warning for warning in parsed.warnings for mark in _OF_PICTURES)
+
+
+def pack_chunks(job_id: str, chunks: list[Chunk], *, made_with: dict[str, Any]) -> bytes:
+    """A job's chunks, and the settings that they were made with."""
+    return msgspec.msgpack.encode(_ChunksBlob(job_id, chunks, made_with))
 
 
 def get_chunks(blobs: BlobStore, key: str) -> list[Chunk]:
     """The chunks that `pack_chunks` packed."""
-    return msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob).chunks
+    return read_chunks(blobs, key)[0]
+
+
+def read_chunks(blobs: BlobStore, key: str) -> tuple[list[Chunk], dict[str, Any]]:
+    """The same, and their settings."""
+    blob = msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob)
+    return blob.chunks, blob.made_with
 
 
 def pack_vectors(job_id: str, start: int, vectors: NDArray[np.float32], *, copied: int) -> bytes:

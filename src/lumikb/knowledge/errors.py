@@ -6,6 +6,7 @@ from lumikb.kit.errors import (
     ExpiredError,
     ForbiddenError,
     InvalidInputError,
+    LumiError,
     MalformedRequestError,
     NotFoundError,
     UnavailableError,
@@ -23,6 +24,24 @@ class KbNameTakenError(ConflictError):
     """Another knowledge base has this name."""
 
     code = "KB_NAME_TAKEN"
+
+
+class ReprocessOpenError(ConflictError):
+    """An earlier change of the knowledge base's settings is not done yet; `details["job_id"]` names its job."""
+
+    code = "REPROCESS_OPEN"
+
+
+class OcrLanguageMissingError(InvalidInputError):
+    """The server has no data to recognise text in this language."""
+
+    code = "OCR_LANGUAGE_MISSING"
+
+
+class TextLostError(LumiError):
+    """A document's text is no longer in the store."""
+
+    code = "TEXT_LOST"
 
 
 class DocumentNotFoundError(NotFoundError):

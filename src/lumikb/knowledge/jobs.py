@@ -1,17 +1,17 @@
 """The durable work behind documents: ingestion and erasure."""
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.chunk.chunker import chunk_text
-from lumikb.compute.chunk.models import Chunk, ChunkParams
-from lumikb.compute.embed.embedder import Embedder
+from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.embed.load import Models
 from lumikb.compute.extract.extract import extract
 from lumikb.compute.extract.models import Extracted
@@ -19,9 +19,10 @@ from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.sealing import Sealer
-from lumikb.knowledge import derived, repository
+from lumikb.knowledge import base_repository, derived, repository, settings_repository
+from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors, text_sha256
 from lumikb.knowledge.events import tell_status
-from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, Step, is_name_warning
+from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_name_warning
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -31,8 +32,6 @@ from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.workers.errors import ParseCancelledError
 from lumikb.store.workers.parser_pool import ParserPool
 
-# Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
-EMBED_BATCH = 64
 # Vectors are kept in parts of so many chunks, so that a process that dies loses a second of its work. Each part reads
 # the document's chunks anew, so that a large document has larger parts instead of more.
 EMBED_PART = 128
@@ -48,7 +47,9 @@ class IngestHandler:
     """`document.ingest`: parse, chunk, embed, then store all of it in one unit of work that makes it readable.
 
     Until then the document's former chunk set answers. The chunk set has the job's id, so a repeated step finds it.
-    `models` loads on first use; `stopping` says that the process is going down.
+    It is made with the settings of its knowledge base, where that has none of its own with `defaults`; when these have
+    changed until it is to be stored, all is done again. `models` loads on first use; `stopping` says that the process
+    is going down.
     """
 
     cancellable = True
@@ -60,31 +61,30 @@ class IngestHandler:
         parser: ParserPool,
         models: Callable[[], Models],
         passwords: Sealer,
-        params: ChunkParams,
+        defaults: KbSettings,
         stopping: Callable[[], bool],
-        *,
-        ocr_languages: str,
     ) -> None:
         self._record = record
         self._blobs = blobs
-        self._ocr_languages = ocr_languages
         self._parser = parser
         self._models = models
         self._passwords = passwords
-        self._params = params
+        self._defaults = defaults
         self._stopping = stopping
 
     def run(self, job: Job, steps: Steps) -> None:
         """See `JobHandler.run`."""
         try:
-            parsed_key = steps.run("parse", self._parse, job)
-            chunks_key, count = steps.run("chunk", self._chunk, job, parsed_key)
-            size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
-            vectors_keys = [
-                steps.run(f"embed {start}", self._embed, job, parsed_key, chunks_key, start, size)
-                for start in range(0, count, size)
-            ]
-            steps.run("store", self._store, job, parsed_key, chunks_key, vectors_keys)
+            for again in itertools.chain([""], (f" again {number}" for number in itertools.count(1))):
+                parsed_key = steps.run(f"parse{again}", self._parse, job)
+                chunks_key, count = steps.run(f"chunk{again}", self._chunk, job, parsed_key)
+                size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
+                vectors_keys = [
+                    steps.run(f"embed {start}{again}", self._embed, job, parsed_key, chunks_key, start, size)
+                    for start in range(0, count, size)
+                ]
+                if steps.run(f"store{again}", self._store, job, parsed_key, chunks_key, vectors_keys):
+                    return
         finally:
             return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
 
@@ -117,18 +117,19 @@ class IngestHandler:
 
     def _parse(self, job: Job) -> str:
         document = self._begin(job, Step.PARSE)
+        languages = self._record.read(lambda read: self._settings(read, document)).ocr_languages
         with self._blobs.local_copy(document.sha256) as path:
             try:
                 parsed = self._parser.parse(
                     path,
                     document.filename,
                     password=self._password(job, document),
-                    ocr_languages=self._ocr_languages,
+                    ocr_languages=languages,
                     cancelled=self._cancelled(job),
                 )
             except ParseCancelledError:
                 raise JobCancelledError(CANCELLED) from None
-        key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed))
+        key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed, ocr_languages=languages))
 
         def keep(unit: UnitOfWork) -> None:
             repository.update_version(
@@ -151,10 +152,12 @@ class IngestHandler:
 
     def _chunk(self, job: Job, parsed_key: str) -> tuple[str, int]:
         """Keep the chunks; gives their blob's key and how many they are."""
-        self._begin(job, Step.CHUNK)
-        parsed = derived.get_parsed(self._blobs, parsed_key)
-        chunks = chunk_text(parsed, self._models().tokenizer, self._params)
-        return self._put(job, derived.pack_chunks(job.id, chunks)), len(chunks)
+        document = self._begin(job, Step.CHUNK)
+        settings = self._record.read(lambda read: self._settings(read, document))
+        parsed, read_in = derived.read_parsed(self._blobs, parsed_key)
+        chunks = chunk_text(parsed, self._models().tokenizer, settings.chunk_params)
+        packed = derived.pack_chunks(job.id, chunks, made_with=settings.made_with(read_in))
+        return self._put(job, packed), len(chunks)
 
     def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int, size: int) -> str:
         """Keep the vectors of `size` chunks from `start` on; gives their blob's key."""
@@ -164,53 +167,57 @@ class IngestHandler:
         part = chunks[start : start + size]
         del chunks
         embedder = self._models().bulk
-        vectors = np.empty((len(part), embedder.dimensions), np.float32)
-        known = self._known_vectors(document, embedder)
+        known: Vectors = {}
+        if (set_id := document.current_chunk_set_id) is not None:
+            known = self._record.read(lambda read: known_vectors(read, set_id, embedder))
         hashes = self._text_hashes(parsed_key, part) if known else [""] * len(part)
-        for at, sha256 in enumerate(hashes):
-            if sha256 in known:
-                vectors[at] = known[sha256]
-        # By length, so that a batch pads little; each vector lands in its chunk's row.
-        fresh = [at for at, sha256 in enumerate(hashes) if sha256 not in known]
-        fresh.sort(key=lambda at: len(part[at].token_ids))
-        copied = len(part) - len(fresh)
-        for done in range(0, len(fresh), EMBED_BATCH):
+
+        def advance(done: int) -> None:
             if self._stopping():
                 raise JobCancelledError("The process is going down.")
-            batch = fresh[done : done + EMBED_BATCH]
-            vectors[batch] = embedder.embed([part[at].token_ids for at in batch])
-            self._show(job, Step.EMBED, (start + copied + done + len(batch)) / count)
+            self._show(job, Step.EMBED, (start + done) / count)
+
+        vectors, copied = embed_chunks(embedder, part, hashes, known, advance)
         return self._put(job, derived.pack_vectors(job.id, start, vectors, copied=copied))
 
     def _text_hashes(self, parsed_key: str, chunks: list[Chunk]) -> list[str]:
         text = derived.get_parsed(self._blobs, parsed_key).text
-        return [_text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
+        return [text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
 
-    def _known_vectors(self, document: Document, embedder: Embedder) -> dict[str, NDArray[np.float16]]:
-        """Vectors of the passages that readers see now, by the hash of their text, if they are of this model."""
-        if document.current_chunk_set_id is None:
-            return {}
-        set_id = document.current_chunk_set_id
-        packed = self._record.read(
-            lambda read: repository.embeddings_by_text(read, set_id, embedder.model_id, embedder.tier)
-        )
-        return {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
+    def _settings(self, connection: Connection, document: Document) -> KbSettings:
+        overrides = settings_repository.find_overrides(connection, document.kb_id)
+        return self._defaults.overridden_by(overrides or {})
 
-    def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_keys: list[str]) -> None:
+    def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_keys: list[str]) -> bool:
+        """Make it readable; False when the settings have changed since the chunks were made."""
         document = self._begin(job, Step.STORE)
-        parsed = derived.get_parsed(self._blobs, parsed_key)
+        parsed, read_in = derived.read_parsed(self._blobs, parsed_key)
         text = parsed.text
-        chunks = derived.get_chunks(self._blobs, chunks_key)
+        chunks, made_with = derived.read_chunks(self._blobs, chunks_key)
         parts = [derived.get_vectors(self._blobs, key) for key in vectors_keys]
         vectors = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, 0), np.float16)
         copied = sum(copied for _, copied in parts)
         rows = [
-            chunk_row(document, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes())
+            chunk_row(
+                document.kb_id, document.id, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes()
+            )
             for chunk, vector in zip(chunks, vectors, strict=True)
         ]
         spans = [(chunk.char_start, chunk.char_end) for chunk in chunks]
         extracted = extract(parsed, document.mime_type, spans, vectors, now=clock.now())
-        self._record.write(lambda unit: self._publish(unit, job, rows, copied, extracted))
+        done = {"chunks": len(rows), "embeddings_copied": copied}
+
+        def publish(unit: UnitOfWork) -> bool:
+            if repository.chunk_set_exists(unit.connection, job.id):
+                return True
+            base_repository.lock_kb(unit.connection, document.kb_id)
+            settings = self._settings(unit.connection, document)
+            if made_with != settings.made_with(read_in and settings.ocr_languages):
+                return False
+            self._publish(unit, job, rows, made_with, done, extracted)
+            return True
+
+        return self._record.write(publish)
 
     def _cancelled(self, job: Job) -> Callable[[], bool]:
         """Whether the process goes down or the job was cancelled; looks at the record now and then only."""
@@ -239,11 +246,14 @@ class IngestHandler:
         return self._blobs.put_bytes(data).sha256
 
     def _publish(
-        self, unit: UnitOfWork, job: Job, rows: list[dict[str, Any]], copied: int, extracted: Extracted
+        self,
+        unit: UnitOfWork,
+        job: Job,
+        rows: list[dict[str, Any]],
+        made_with: dict[str, Any],
+        done: dict[str, int],
+        extracted: Extracted,
     ) -> None:
-        if repository.chunk_set_exists(unit.connection, job.id):
-            return
-        done = {"chunks": len(rows), "embeddings_copied": copied}
         if not end_job(unit, job.id, JobStatus.COMPLETED, result=done):
             raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
@@ -255,7 +265,7 @@ class IngestHandler:
             "document_id": document.id,
             "model_id": embedder.model_id,
             "model_tier": embedder.tier,
-            "params": {"chunk_tokens": self._params.tokens_max, "chunk_overlap": self._params.overlap_tokens},
+            "params": made_with,
         }
         keys = repository.create_chunk_set(unit, values, rows)
         repository.update_document(
@@ -339,27 +349,25 @@ def _progress(step: Step, share: float) -> float:
     return round(low + (high - low) * share, 1)
 
 
-def chunk_row(document: Document, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes) -> dict[str, Any]:
+def chunk_row(
+    kb_id: str, document_id: str, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes
+) -> dict[str, Any]:
     """A chunk as a row of the record."""
     return {
         "chunk_id": new_id(),
         "chunk_set_id": chunk_set_id,
-        "document_id": document.id,
-        "kb_id": document.kb_id,
+        "document_id": document_id,
+        "kb_id": kb_id,
         "ordinal": chunk.ordinal,
         "char_start": chunk.char_start,
         "char_end": chunk.char_end,
         "text": text,
-        "text_sha256": _text_sha256(text),
+        "text_sha256": text_sha256(text),
         "page_number": chunk.page_number,
         "section_header": chunk.section_header,
         "token_count": len(chunk.token_ids),
         "embedding": embedding,
     }
-
-
-def _text_sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _living(document: Document | None) -> Document:

@@ -1,13 +1,16 @@
 """Knowledge bases, documents, versions and chunks, as services see them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from lumikb.compute.chunk.models import ChunkParams, ChunkStrategy
 from lumikb.compute.extract.language import language_code
 from lumikb.compute.extract.models import Extracted
 from lumikb.kit.errors import InvalidInputError
+from lumikb.store.jobs.models import Job
 
 # Of a document, and of a filter: each is a condition of its own in SQL.
 TAGS_MAX = 50
@@ -79,6 +82,60 @@ class KnowledgeBase:
     updated_at: datetime
     document_count: int = 0
     total_size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class KbSettings:
+    """How the documents of a knowledge base are processed; sizes in tokens of the embedding model."""
+
+    chunk_tokens: int
+    chunk_overlap: int
+    chunk_strategy: ChunkStrategy
+    ocr_languages: str
+
+    def overridden_by(self, overrides: Mapping[str, Any]) -> "KbSettings":
+        """These with the knowledge base's own in their place; an overlap is cut to what such chunks allow."""
+        merged = replace(self, **overrides)
+        return replace(
+            merged,
+            chunk_overlap=min(merged.chunk_overlap, merged.chunk_tokens // 2),
+            chunk_strategy=ChunkStrategy(merged.chunk_strategy),
+        )
+
+    @property
+    def chunk_params(self) -> ChunkParams:
+        """What the chunker is told."""
+        return ChunkParams(self.chunk_tokens, self.chunk_overlap, self.chunk_strategy)
+
+    def made_with(self, read_in: str) -> dict[str, Any]:
+        """What a chunk set notes of its making. `read_in` are the languages its text was recognised in, if it was."""
+        made_with: dict[str, Any] = {
+            "chunk_tokens": self.chunk_tokens,
+            "chunk_overlap": self.chunk_overlap,
+            "chunk_strategy": str(self.chunk_strategy),
+        }
+        return made_with | {"ocr_languages": read_in} if read_in else made_with
+
+
+@dataclass(frozen=True)
+class PendingSettings:
+    """Settings that a job is bringing about."""
+
+    job: Job
+    settings: KbSettings
+
+
+@dataclass(frozen=True)
+class KbSettingsState:
+    """Settings in force, by name those that are the knowledge base's own, and the change under way.
+
+    `documents_behind` counts documents that were made with other settings than those in force.
+    """
+
+    settings: KbSettings
+    overridden: list[str]
+    documents_behind: int
+    pending: PendingSettings | None
 
 
 @dataclass(frozen=True)

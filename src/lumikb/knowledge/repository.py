@@ -179,13 +179,13 @@ def update_version(unit: UnitOfWork, version_id: str, **values: Any) -> None:
 def show_extracted(unit: UnitOfWork, document: Document, extracted: Extracted) -> None:
     """Keep what the newest version tells about itself and let filters see it: in the unit that makes it current."""
     update_version(unit, document.latest_version_id, extracted=msgspec.to_builtins(extracted))
-    update_document(
-        unit,
-        document.id,
-        extracted_date=extracted.date,
-        language=extracted.language,
-        author=extracted.author and extracted.author.casefold()[:AUTHOR_CHARS_MAX],
-    )
+    update_document(unit, document.id, **filtered_by(extracted))
+
+
+def filtered_by(extracted: Extracted) -> dict[str, Any]:
+    """The columns of `documents` that filters look at."""
+    author = extracted.author and extracted.author.casefold()[:AUTHOR_CHARS_MAX]
+    return {"extracted_date": extracted.date, "language": extracted.language, "author": author}
 
 
 def chunk_set_exists(connection: Connection, chunk_set_id: str) -> bool:
@@ -219,10 +219,17 @@ def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
 
 
 def chunk_keys_of(connection: Connection, document: Document) -> list[int]:
-    """Keys of the chunks that readers of the document see, none before it was READY."""
-    if document.current_chunk_set_id is None:
-        return []
-    return chunk_keys(connection, chunk_set_id=document.current_chunk_set_id)
+    """Keys of the chunks that readers of the document see now, none before it was READY.
+
+    A unit of work that changes the document asks after the change, which keeps others from moving the pointer.
+    """
+    statement = (
+        select(chunks.c.key)
+        .join(documents, documents.c.current_chunk_set_id == chunks.c.chunk_set_id)
+        .where(documents.c.id == document.id)
+        .order_by(chunks.c.ordinal)
+    )
+    return list(connection.execute(statement).scalars())
 
 
 def list_chunks(connection: Connection, document: Document, page: PageRequest) -> Page[Chunk]:

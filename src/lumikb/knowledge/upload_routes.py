@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from lumikb.http.bodies import ensure_json
 from lumikb.http.permission import Permission, requires
@@ -29,7 +29,7 @@ from lumikb.store.record.engine import Record
 
 _LINK = "upload_link"
 
-ContentRange = Annotated[str | None, Parameter(header="Content-Range", description="`bytes FIRST-LAST/SIZE`.")]
+ContentRange = Annotated[str | None, HeaderParameter(name="Content-Range", description="`bytes FIRST-LAST/SIZE`.")]
 
 
 @post(

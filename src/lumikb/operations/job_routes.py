@@ -15,6 +15,7 @@ from lumikb.kit import clock
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB
+from lumikb.knowledge.settings_service import REPROCESS_JOB
 from lumikb.knowledge.wire import ErrorNote, error_note
 from lumikb.operations.jobs import JobService
 from lumikb.store.jobs.models import Job, JobStatus
@@ -29,10 +30,15 @@ class JobType(StrEnum):
 
     INGEST = INGEST_JOB
     PURGE = PURGE_JOB
+    REPROCESS = REPROCESS_JOB
 
 
 class JobBody(msgspec.Struct, kw_only=True):
-    """A job; progress in percent. `result` counts what it did: passages, and those whose embedding was taken over."""
+    """A job; progress in percent. `result` counts what it did.
+
+    Of an ingestion that is `chunks`, and of these `embeddings_copied` from passages of the same text. Of a
+    reprocessing `documents`, `chunks`, and as `texts_kept` the documents whose text could not be recognised anew.
+    """
 
     id: str
     type: str
@@ -103,7 +109,10 @@ async def get_job(
 async def cancel_job(
     request: ActorRequest, record: NamedDependency[Record], jobs: NamedDependency[JobService], job_id: str
 ) -> JobBody:
-    """It stops within a second; a document keeps the text it had, or is FAILED as CANCELLED."""
+    """It stops within a second; a document keeps the text it had, or is FAILED as CANCELLED.
+
+    A knowledge base keeps the settings and the passages that it had.
+    """
     return job_body(await record.write_async(lambda unit: jobs.cancel(unit, request.user, job_id)))
 
 

@@ -12,6 +12,7 @@ from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge.errors import NotRetryableError
 from lumikb.knowledge.removal import PURGE_JOB
 from lumikb.knowledge.service import INGEST_JOB, DocumentService
+from lumikb.knowledge.settings_service import REPROCESS_JOB, KbSettingsService
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobNotFoundError
 from lumikb.store.jobs.models import DEAD_AFTER, OPEN, Job, JobHandler, JobStatus
@@ -29,9 +30,12 @@ class NotCancellableError(ConflictError):
 class JobService:
     """One's own jobs, and everybody's for operators; a key that is limited to knowledge bases sees no others."""
 
-    def __init__(self, handlers: Mapping[str, JobHandler], documents: DocumentService) -> None:
+    def __init__(
+        self, handlers: Mapping[str, JobHandler], documents: DocumentService, kb_settings: KbSettingsService
+    ) -> None:
         self._handlers = handlers
         self._documents = documents
+        self._kb_settings = kb_settings
 
     def list_jobs(
         self,
@@ -83,6 +87,8 @@ class JobService:
         if job.type == INGEST_JOB and job.document_id is not None:
             document = self._documents.retry(unit, actor, job.document_id)
             return repository.get_job(unit.connection, document.job_id or "")
+        if job.type == REPROCESS_JOB:
+            return self._kb_settings.retry(unit, actor, job)
         if job.type == PURGE_JOB:
             again = repository.create_job(
                 unit,

@@ -18,6 +18,8 @@ from lumikb.kit import clock
 from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
+from lumikb.knowledge.reprocess import erase_left_sets
+from lumikb.knowledge.reprocess_repository import orphaned_sets
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_repository import blobs_of_open_uploads
 from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
@@ -80,6 +82,7 @@ class Verifier:
         """Look at documents, blobs and index; with `repair` mend what can be mended."""
         needed = self._record.read(_needed_blobs)
         findings = [*self._stuck_documents(actor, repair), *self._blobs_missing(needed)]
+        findings += self._sets_orphaned(repair)
         findings += self._blobs_orphaned(repair)
         findings += self._blobs_misplaced(needed, repair)
         live = self._record.read(_live_keys)
@@ -179,6 +182,14 @@ class Verifier:
         if found and repair:
             self._uploads.sweep()
         return found
+
+    def _sets_orphaned(self, repair: bool) -> Iterator[Finding]:
+        for job_id, set_ids in self._record.read(orphaned_sets).items():
+            if repair:
+                erase_left_sets(self._record, self._blobs, job_id)
+            for set_id in sorted(set_ids):
+                message = "These passages were left by a change of settings that has ended."
+                yield Finding("chunk_set.orphan", set_id, message, repaired=repair)
 
     def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
         indexed = self._index.indexed_keys()

@@ -24,6 +24,7 @@ from lumikb.retrieval.models import Hit, Passage, SearchRequest
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_passages
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
+from lumikb.store.record.changes import max_seq, removed_since
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks
 
@@ -31,6 +32,8 @@ Result = TypeVar("Result")
 
 QUERY_VECTORS_CACHED = 1024
 SEARCH_THREADS = 4
+# A search under which passages were removed is done again, so often at most.
+TRIES_MAX = 4
 
 
 class RetrievalService:
@@ -77,16 +80,30 @@ class RetrievalService:
 
     def rank(self, actor: Actor, request: SearchRequest, permission: Permission) -> list[Hit]:
         """All candidates of both legs that pass the gate and `min_score`, best first."""
-        kb_ids, document_ids = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
+        for _ in range(TRIES_MAX - 1):
+            hits, moved = self._rank_once(actor, request, permission)
+            if not moved:
+                return hits
+        return self._rank_once(actor, request, permission)[0]
+
+    def _rank_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[list[Hit], bool]:
+        """Hits, and whether passages were removed between the index's answer and the gate's.
+
+        A knowledge base that is switched to new passages in that moment would seem empty: its old ones no longer pass
+        the gate, and its new ones were not there to be found.
+        """
+        kb_ids, document_ids, seq = self._record.read(
+            lambda connection: self._scope(connection, actor, request, permission)
+        )
         if not kb_ids or document_ids == []:
-            return []
+            return [], False
         vector = self.query_vector(request.query)
         dense_hits = self._index.search_dense(vector, self._candidates, kb_ids, document_ids)
         keyword_hits = (
             self._index.search_lexical(request.query, self._candidates, kb_ids, document_ids) if request.hybrid else []
         )
         keyword = dict(keyword_hits)
-        passages = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), kb_ids, request)
+        passages, moved = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), kb_ids, request, seq)
         exact = {key: float(passage.vector @ vector) for key, passage in passages.items()}
         dense = {key: exact[key] for key, _ in dense_hits if key in exact}
         ranked = fuse(
@@ -95,7 +112,7 @@ class RetrievalService:
             request.keyword_weight if request.hybrid else 0.0,
         )
         hits = [Hit(passages[key], score, _clip(exact[key])) for key, score in ranked]
-        return [hit for hit in hits if hit.relevance_score >= request.min_score]
+        return [hit for hit in hits if hit.relevance_score >= request.min_score], moved
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
@@ -143,17 +160,24 @@ class RetrievalService:
 
     def _scope(
         self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission
-    ) -> tuple[list[str], list[str] | None]:
-        kb_ids = list(self._bases.chosen(connection, actor, request.kb_ids, permission))
+    ) -> tuple[list[str], list[str] | None, int]:
+        kb_ids, seq = list(self._bases.chosen(connection, actor, request.kb_ids, permission)), max_seq(connection)
         if not request.filters.narrow:
-            return kb_ids, None
-        return kb_ids, matching_document_ids(connection, kb_ids, request.filters)
+            return kb_ids, None, seq
+        return kb_ids, matching_document_ids(connection, kb_ids, request.filters), seq
 
-    def _gate(self, actor: Actor, keys: set[int], kb_ids: list[str], request: SearchRequest) -> dict[int, Passage]:
+    def _gate(
+        self, actor: Actor, keys: set[int], kb_ids: list[str], request: SearchRequest, seq: int
+    ) -> tuple[dict[int, Passage], bool]:
         condition = chunks.c.key.in_(sorted(keys)) & chunks.c.kb_id.in_(kb_ids)
         for narrower in filter_conditions(request.filters):
             condition = condition & narrower
-        return {passage.key: passage for passage in self._read(actor, condition)}
+
+        def read(connection: Connection) -> tuple[list[Passage], bool]:
+            return read_passages(connection, readable(actor), condition), removed_since(connection, seq, kb_ids)
+
+        passages, moved = self._record.read(read)
+        return {passage.key: passage for passage in passages}, moved
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
         return self._record.read(lambda connection: read_passages(connection, readable(actor), condition))

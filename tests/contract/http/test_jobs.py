@@ -38,7 +38,8 @@ def test_jobs_are_listed_newest_first_and_filtered(api: LumiClient, library: Lib
 
 
 @pytest.mark.parametrize(
-    ("params", "allowed"), [({"status": "done"}, "completed"), ({"type": "ingest"}, "document.ingest, document.purge")]
+    ("params", "allowed"),
+    [({"status": "done"}, "completed"), ({"type": "ingest"}, "document.ingest, document.purge, kb.reprocess")],
 )
 def test_a_filter_of_jobs_that_fits_none_is_refused(api: LumiClient, params: dict[str, str], allowed: str) -> None:
     response = api.get("/jobs", params=params)

@@ -60,4 +60,13 @@ def test_chunks_come_back_in_order(blobs: LocalBlobStore) -> None:
         Chunk(ordinal=at, char_start=at * 5, char_end=at * 5 + 5, token_ids=[at, at + 1], section_header="A > B")
         for at in range(3)
     ]
-    assert derived.get_chunks(blobs, put(blobs, derived.pack_chunks("job", chunks))) == chunks
+    made_with = {"chunk_tokens": 64}
+    key = put(blobs, derived.pack_chunks("job", chunks, made_with=made_with))
+    assert derived.read_chunks(blobs, key) == (chunks, made_with)
+
+
+def test_a_text_knows_the_languages_it_was_recognised_in_if_it_was(blobs: LocalBlobStore) -> None:
+    for warnings, languages in ([], ""), (["NO_TEXT"], ""), (["TEXT_RECOGNISED: scan.png"], "deu"):
+        parsed = ParsedText(text="A text.", warnings=warnings)
+        key = put(blobs, derived.pack_parsed("v1", parsed, ocr_languages="deu"))
+        assert derived.read_parsed(blobs, key) == (parsed, languages)

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from lumikb.compute.chunk.models import Chunk, ChunkParams
+from lumikb.compute.chunk.models import Chunk, ChunkParams, ChunkStrategy
 from lumikb.compute.chunk.sections import group_sections, heading_paths, short_tokens
 from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.embed.tokenizer import Tokenizer, Tokens
@@ -41,10 +41,11 @@ class _Tokens:
 def chunk_text(parsed: ParsedText, tokenizer: Tokenizer, params: ChunkParams) -> list[Chunk]:
     """Passages of `parsed.text` in order, which together hold every character that is not white space.
 
-    Each has 1 to `params.tokens_max` tokens, starts after its predecessor's start and is trimmed of white space. Chunks
-    begin at headings (sections of a few tokens join a neighbour), end at the best of paragraph, sentence and word in
-    reach, and overlap with their predecessor by at most `params.overlap_tokens`, from a sentence start on if one is in
-    reach, never across a heading. Raises `InvalidInputError` for sizes that the model or the overlap do not allow.
+    Each has 1 to `params.tokens_max` tokens, starts after its predecessor's start and is trimmed of white space, and
+    overlaps with its predecessor by at most `params.overlap_tokens`. By the strategy `headings`, chunks begin at
+    headings (sections of a few tokens join a neighbour), end at the best of paragraph, sentence and word in reach, and
+    overlap from a sentence start on if one is in reach, never across a heading; for the others see `ChunkStrategy`.
+    Raises `InvalidInputError` for sizes that the model or the overlap do not allow.
     """
     _check(params)
     text = parsed.text
@@ -52,16 +53,18 @@ def chunk_text(parsed: ParsedText, tokenizer: Tokenizer, params: ChunkParams) ->
     if not encoded.ids:
         return _whole(parsed, tokenizer.unknown_id)
     starts = [start for start, _ in encoded.offsets]
-    section_starts = [bisect_left(starts, heading.start) for heading in parsed.headings]
+    headings = parsed.headings if params.strategy is ChunkStrategy.HEADINGS else []
+    section_starts = _token_indexes(starts, [heading.start for heading in headings])
+    paragraphs, sentences = _boundaries(text, params.strategy)
     tokens = _Tokens(
         ids=encoded.ids,
         starts=starts,
         ends=[end for _, end in encoded.offsets],
         sections=section_starts,
-        paragraphs=_token_indexes(starts, [match.end() for match in _PARAGRAPH.finditer(text)]),
-        sentences=_token_indexes(starts, [start for start, _ in sentence_spans(text)]),
+        paragraphs=_token_indexes(starts, paragraphs),
+        sentences=_token_indexes(starts, sentences),
     )
-    levels = [heading.level for heading in parsed.headings]
+    levels = [heading.level for heading in headings]
     windows: list[tuple[int, int]] = []
     for first, last in group_sections(section_starts, levels, len(starts), params.tokens_max):
         windows += _windows(text, tokens, first, last, params)
@@ -77,6 +80,16 @@ def _check(params: ChunkParams) -> None:
         raise InvalidInputError(
             "the overlap is at most half of a chunk", overlap_tokens=params.overlap_tokens, tokens_max=params.tokens_max
         )
+
+
+def _boundaries(text: str, strategy: ChunkStrategy) -> tuple[list[int], list[int]]:
+    """Where paragraphs and sentences begin, as far as the strategy heeds them."""
+    if strategy is ChunkStrategy.FIXED:
+        return [], []
+    sentences = [start for start, _ in sentence_spans(text)]
+    if strategy is ChunkStrategy.SENTENCES:
+        return [], sentences
+    return [match.end() for match in _PARAGRAPH.finditer(text)], sentences
 
 
 def _token_indexes(starts: list[int], offsets: list[int]) -> list[int]:

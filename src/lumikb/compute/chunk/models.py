@@ -1,16 +1,31 @@
 """What the chunker takes and gives."""
 
+from enum import StrEnum
+
 import msgspec
 
 
+class ChunkStrategy(StrEnum):
+    """Where chunks may begin and end.
+
+    `headings` begins one at each heading, and ends it at a paragraph, a sentence or a word. `sentences` fills chunks
+    across headings with whole sentences. `fixed` makes them all as large as allowed, and cuts between words.
+    """
+
+    HEADINGS = "headings"
+    SENTENCES = "sentences"
+    FIXED = "fixed"
+
+
 class ChunkParams(msgspec.Struct, frozen=True):
-    """How to cut: the largest chunk and the overlap of neighbours, in tokens of the embedding model.
+    """How to cut: the largest chunk and the overlap of neighbours, in tokens of the embedding model, and where.
 
     `tokens_max` is at most 254: the model reads 256, two of which are its own marks.
     """
 
     tokens_max: int = 254
     overlap_tokens: int = 32
+    strategy: ChunkStrategy = ChunkStrategy.HEADINGS
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):

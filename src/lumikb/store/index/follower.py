@@ -31,7 +31,9 @@ from lumikb.store.record.engine import Record
 
 DIMENSIONS = 384
 
+# Of the log at a time: whatever comes first. Their rows are held in memory, some 10 kB each with their terms.
 _CHANGES_PER_READ = 256
+_CHUNKS_PER_READ = 4_000
 _ROWS_PER_READ = 2_000
 # Scoring the tail costs some 6 µs a row, so at most 6 ms a search; past this the search that meets it commits it first.
 _TAIL_ROWS_MAX = 1_000
@@ -392,6 +394,8 @@ class LocalIndex:
 
 def _read_page(connection: Connection, after: int) -> _Page:
     changes = changes_after(connection, after, _CHANGES_PER_READ)
+    total = np.cumsum([len(change.chunk_keys) for change in changes])
+    changes = changes[: max(1, int(np.searchsorted(total, _CHUNKS_PER_READ, side="right")))]
     keys = list(dict.fromkeys(key for change in changes for key in change.chunk_keys))
     rows = live_rows(connection, keys, with_text=True, with_embedding=True)
     newest = max_seq(connection)

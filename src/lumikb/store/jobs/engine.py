@@ -7,7 +7,7 @@ beside the record's (never the same one), or a schema of its own in the record's
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -24,9 +24,10 @@ from lumikb.store.record.engine import Record, UnitOfWork
 
 Result = TypeVar("Result")
 
-QUEUE = "jobs"
-# DBOS polls its queue and has no public way to be woken: half a second costs about 1 % of a core when idle.
+QUEUE, BACKGROUND_QUEUE = "jobs", "background"
+# DBOS polls its queues and has no public way to be woken: half a second costs about 1 % of a core when idle.
 QUEUE_POLL_SECONDS = 0.5
+BACKGROUND_POLL_SECONDS = 2.0
 # DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
 WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
@@ -111,6 +112,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 class JobEngine:
     """Runs the handlers of jobs, `concurrency` at a time in this process, most urgent first.
 
+    Jobs of the types `background` may take hours: they run one at a time, beside the others and never in their place.
     One engine a process: DBOS keeps its registry in the process.
     """
 
@@ -124,7 +126,9 @@ class JobEngine:
         concurrency: int,
         attempts_max: int,
         deaths_max: int = DEATHS_MAX,
+        background: Collection[str] = (),
     ) -> None:
+        self._background = background
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
@@ -148,7 +152,7 @@ class JobEngine:
             "executor_id": self.executor_id,
             "application_version": WORKFLOW_VERSION,
             "console_log_level": "ERROR",
-            "max_executor_threads": self._concurrency + 4,
+            "max_executor_threads": self._concurrency + 5,
         }
         DBOS(config=config)
 
@@ -157,12 +161,16 @@ class JobEngine:
 
         self._workflow = DBOS.workflow(name="job")(run)
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=QUEUE_POLL_SECONDS,
-            on_conflict="always_update",
-        )
+        for queue, concurrency, poll_seconds in (
+            (QUEUE, self._concurrency, QUEUE_POLL_SECONDS),
+            (BACKGROUND_QUEUE, 1, BACKGROUND_POLL_SECONDS),
+        ):
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                polling_interval_sec=poll_seconds,
+                on_conflict="always_update",
+            )
 
     def close(self, drain_seconds: int) -> None:
         """Stop; what does not end in time is interrupted and resumes at the next start."""
@@ -177,7 +185,7 @@ class JobEngine:
     def enqueue(self, job: Job) -> None:
         """Hand a job to the queue; does nothing when it has been handed over before."""
         with SetWorkflowID(job.id), SetEnqueueOptions(priority=max(1, job.priority)):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, job.id)
+            DBOS.enqueue_workflow(self._queue_of(job), self._workflow, job.id)
 
     def pending(self) -> dict[str, str]:
         """Workflows that some executor has begun and not ended: job id -> executor id."""
@@ -203,13 +211,21 @@ class JobEngine:
         DBOS.delete_workflows(job_ids)
 
     def resume(self, job_ids: Iterable[str]) -> None:
-        """Put workflows whose executor died back on the queue; ended steps are not run again."""
-        DBOS.resume_workflows(list(job_ids), queue_name=QUEUE)
+        """Put workflows whose executor died back on their queue; ended steps are not run again."""
+        by_queue: dict[str, list[str]] = {}
+        for job_id in job_ids:
+            job = self._record.read(lambda connection, job_id=job_id: repository.find_job(connection, job_id))
+            by_queue.setdefault(QUEUE if job is None else self._queue_of(job), []).append(job_id)
+        for queue, resumed in by_queue.items():
+            DBOS.resume_workflows(resumed, queue_name=queue)
 
     def active(self) -> set[str]:
         """Jobs that run in this process now."""
         with self._active_lock:
             return set(self._active)
+
+    def _queue_of(self, job: Job) -> str:
+        return BACKGROUND_QUEUE if job.type in self._background else QUEUE
 
     def _run(self, job_id: str) -> None:
         with self._active_lock:

@@ -12,6 +12,7 @@ Result = TypeVar("Result")
 
 PRIORITY_INTERACTIVE = 10
 PRIORITY_BULK = 100
+PRIORITY_BACKGROUND = 2000
 
 # A process that was silent for so long is dead.
 DEAD_AFTER = timedelta(seconds=20)

@@ -101,6 +101,20 @@ def get_job(connection: Connection, job_id: str) -> Job:
     return job
 
 
+def find_open_job(connection: Connection, job_type: str, kb_id: str) -> Job | None:
+    """The newest job of a type for a knowledge base that has not ended, or None."""
+    statement = select(*_COLUMNS).where(jobs.c.status.in_(OPEN), jobs.c.type == job_type, jobs.c.kb_id == kb_id)
+    row = connection.execute(statement.order_by(jobs.c.id.desc())).first()
+    return None if row is None else _job(row)
+
+
+def is_waited_for(connection: Connection, priority: int) -> bool:
+    """Whether a more urgent job is due and waits for a worker."""
+    due = jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now())
+    statement = select(jobs.c.id).where(jobs.c.status == JobStatus.QUEUED, jobs.c.priority < priority, due)
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def list_jobs(
     connection: Connection,
     page: PageRequest,

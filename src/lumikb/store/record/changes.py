@@ -18,6 +18,8 @@ from lumikb.store.record.tables.knowledge import change_log, chunks, documents
 TOPIC = "changes"
 # The one status of a document that the gate knows.
 ARCHIVED = "ARCHIVED"
+# Of one entry: a follower reads the rows of some entries at a time, which must fit into memory.
+CHUNKS_PER_CHANGE = 2_000
 _ADVISORY_LOCK = 0x1B_C4A6E5
 
 
@@ -43,19 +45,33 @@ class IndexRow:
 
 
 def append_change(unit: UnitOfWork, kb_id: str, op: Literal["add", "remove"], chunk_keys: Iterable[int]) -> None:
-    """Log a change in the caller's unit of work, and wake the followers of this process after its commit."""
-    packed = np.fromiter(chunk_keys, dtype="<i8").tobytes()
-    if not packed:
+    """Log a change in the caller's unit of work, and wake the followers of this process after its commit.
+
+    A large one takes several entries, which followers see together.
+    """
+    keys = np.fromiter(chunk_keys, dtype="<i8")
+    if not keys.size:
         return
     if unit.connection.dialect.name == "postgresql":
         unit.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-    unit.connection.execute(insert(change_log).values(kb_id=kb_id, op=op, chunk_keys=packed, created_at=clock.now()))
+    moment = clock.now()
+    entries = [
+        {"kb_id": kb_id, "op": op, "chunk_keys": keys[at : at + CHUNKS_PER_CHANGE].tobytes(), "created_at": moment}
+        for at in range(0, keys.size, CHUNKS_PER_CHANGE)
+    ]
+    unit.connection.execute(insert(change_log), entries)
     unit.notify(TOPIC)
 
 
 def max_seq(connection: Connection) -> int:
     """The newest entry's number, 0 for an empty log."""
     return connection.execute(select(func.coalesce(func.max(change_log.c.seq), 0))).scalar_one()
+
+
+def removed_since(connection: Connection, seq: int, kb_ids: Sequence[str]) -> bool:
+    """Whether chunks of the knowledge bases were removed after entry `seq`."""
+    rows = connection.execute(select(change_log.c.kb_id).where(change_log.c.seq > seq, change_log.c.op == "remove"))
+    return not set(kb_ids).isdisjoint(rows.scalars())
 
 
 def changes_after(connection: Connection, seq: int, limit: int) -> list[Change]:
@@ -74,9 +90,12 @@ def alive() -> ColumnElement[bool]:
 
     For statements that join `chunks` with `documents` on the document's id.
     """
+    # As an expression, so that SQLite looks at no index of it: from some hundred keys on it would take that for the
+    # narrower way in, and go through all documents with all keys (2.2 s for 2,000 of each, instead of 10 ms).
+    deleted_at = func.coalesce(documents.c.deleted_at, documents.c.deleted_at)
     return (
         (chunks.c.chunk_set_id == documents.c.current_chunk_set_id)
-        & documents.c.deleted_at.is_(None)
+        & deleted_at.is_(None)
         & (documents.c.status != ARCHIVED)
     )
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lumikb.compute.chunk.chunker import chunk_text
-from lumikb.compute.chunk.models import Chunk, ChunkParams
+from lumikb.compute.chunk.models import Chunk, ChunkParams, ChunkStrategy
 from lumikb.compute.embed.model_files import find_model_files
 from lumikb.compute.embed.tokenizer import Tokenizer
 from lumikb.compute.parse.models import Heading, PageStart, ParsedText
@@ -15,6 +15,12 @@ from lumikb.kit.errors import InvalidInputError
 
 TOKENIZER = Tokenizer(find_model_files().tokenizer)
 SMALL = ChunkParams(tokens_max=32, overlap_tokens=8)
+
+EVERY_WAY = [
+    ChunkParams(tokens, overlap, strategy)
+    for tokens, overlap in ((32, 8), (254, 32), (16, 0))
+    for strategy in ChunkStrategy
+]
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 WRITING = [
@@ -51,7 +57,7 @@ def parsed_texts(draw: st.DrawFn) -> ParsedText:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(parsed_texts(), st.sampled_from([SMALL, ChunkParams(), ChunkParams(tokens_max=16, overlap_tokens=0)]))
+@given(parsed_texts(), st.sampled_from(EVERY_WAY))
 def test_what_holds_for_every_text(parsed: ParsedText, params: ChunkParams) -> None:
     text = parsed.text
     chunks = chunk_text(parsed, TOKENIZER, params)
@@ -219,3 +225,22 @@ def test_ten_thousand_headings_take_seconds() -> None:
 
     chunks = chunk_text(parsed, TOKENIZER, ChunkParams())
     assert len(chunks) > 5_000
+
+
+def test_the_strategies_differ_in_what_ends_a_chunk() -> None:
+    text = (
+        "# Herons\n\nThey wade in shallow water. They wait for fish.\n\n# Storks\n\n"
+        + "A stork walks about in the wet meadow. " * 12
+    )
+    parsed = _markdown(text)
+
+    def cut(strategy: ChunkStrategy) -> list[str]:
+        return _passages(parsed, ChunkParams(40, 8, strategy))
+
+    headings, sentences, fixed = (cut(strategy) for strategy in ChunkStrategy)
+    assert [passage[:8] for passage in headings[:2]] == ["# Herons", "# Storks"]
+    assert "# Storks" in sentences[0]
+    assert all(passage.endswith(".") for passage in sentences)
+    assert "# Storks" in fixed[0]
+    sizes = [len(chunk.token_ids) for chunk in chunk_text(parsed, TOKENIZER, ChunkParams(40, 8, ChunkStrategy.FIXED))]
+    assert all(size >= 39 for size in sizes[:-2])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from lumikb.store.index import follower
 from lumikb.store.index.dense import FaissVectorScan, NumpyVectorScan
@@ -176,6 +177,25 @@ def test_a_long_tail_is_committed_by_the_search_that_meets_it(
     library.add([f"alpha number{number}" for number in range(11)])
     assert len(words(index, "alpha")) == 11
     assert index.status()["tail_rows"] == 0
+
+
+def test_a_long_log_is_taken_in_by_pages_that_bound_their_rows(
+    library: Library, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "_CHUNKS_PER_READ", 5)
+    sizes: list[int] = []
+    read_page = follower._read_page
+
+    def counted(connection: Connection, after: int) -> follower._Page:
+        page = read_page(connection, after)
+        sizes.append(len(page.keys))
+        return page
+
+    monkeypatch.setattr(follower, "_read_page", counted)
+    for size in (2, 2, 2, 8, 1):
+        library.add([f"heron {size} {number}" for number in range(size)])
+    assert len(index.search_lexical("heron", 20)) == 15
+    assert sizes == [4, 2, 8, 1]
 
 
 def test_a_restart_goes_on_where_it_stopped(library: Library, directory: Path) -> None:

@@ -46,3 +46,25 @@ def test_a_reader_that_saw_a_number_has_seen_every_smaller_one(record: Record) -
     watcher.join()
     assert gaps == []
     assert record.read(changes.max_seq) == 100
+
+
+def test_a_large_change_takes_several_entries(record: Record) -> None:
+    keys = list(range(1, 2 * changes.CHUNKS_PER_CHANGE + 2))
+    record.write(lambda unit: changes.append_change(unit, "kb", "add", keys))
+    log = record.read(lambda connection: changes.changes_after(connection, 0, 10))
+    assert [len(change.chunk_keys) for change in log] == [changes.CHUNKS_PER_CHANGE, changes.CHUNKS_PER_CHANGE, 1]
+    assert [key for change in log for key in change.chunk_keys] == keys
+
+
+def test_removals_are_told_by_knowledge_base(record: Record) -> None:
+    record.write(lambda unit: changes.append_change(unit, "one", "add", [1]))
+    seq = record.read(changes.max_seq)
+    record.write(lambda unit: changes.append_change(unit, "two", "remove", [1]))
+    record.write(lambda unit: changes.append_change(unit, "one", "add", [2]))
+
+    def removed(seq: int, *kb_ids: str) -> bool:
+        return record.read(lambda connection: changes.removed_since(connection, seq, kb_ids))
+
+    assert removed(seq, "two", "three")
+    assert not removed(seq, "one")
+    assert not removed(seq + 1, "two")

@@ -2,6 +2,9 @@
 
 A document has versions (bytes), a version has chunk sets (a chunking and a model), and a document points at the chunk
 set that answers now. Readers reach chunks only through that pointer: it is the gate.
+
+A chunk set with a `job_id` belongs to a reprocessing: it waits to take over from the set `replaces_id`, or it was
+replaced. What still has one when that job has ended is erased.
 """
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
@@ -94,10 +97,14 @@ chunk_sets = Table(
     Column("document_id", Id, nullable=False),
     Column("model_id", String(255), nullable=False),
     Column("model_tier", String(16), nullable=False),  # vectors of tiers that do not mix are told apart by it
-    Column("params", Json, nullable=False),
+    Column("params", Json, nullable=False),  # the settings that it was made with
     Column("chunk_count", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("job_id", Id),
+    Column("replaces_id", Id),
     Index(None, "version_id"),
+    Index(None, "job_id", "replaces_id", unique=True),
+    Index(None, "document_id"),
 )
 
 chunks = Table(

@@ -1,0 +1,439 @@
+"""A reprocessing on a record and blobs of its own: what waits, what is switched, what is left."""
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from lumikb.compute.chunk.models import ChunkStrategy
+from lumikb.compute.embed.load import Models
+from lumikb.compute.embed.model_files import find_model_files
+from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.parse.errors import CorruptedError
+from lumikb.compute.parse.models import ParsedText
+from lumikb.identity.models import Actor, Level
+from lumikb.identity.repository import create_user
+from lumikb.kit.sealing import Sealer
+from lumikb.knowledge import base_repository, repository, reprocess, reprocess_repository, settings_repository
+from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.knowledge.derived import get_parsed
+from lumikb.knowledge.errors import ReprocessOpenError, TextLostError
+from lumikb.knowledge.jobs import IngestHandler
+from lumikb.knowledge.models import Document, KbSettings, NewDocument
+from lumikb.knowledge.removal import remove_document
+from lumikb.knowledge.reprocess import ReprocessHandler
+from lumikb.knowledge.service import INGEST_JOB
+from lumikb.knowledge.settings_service import KbSettingsService
+from lumikb.knowledge.version_repository import create_version, list_versions
+from lumikb.retrieval.models import SearchRequest
+from lumikb.retrieval.service import RetrievalService
+from lumikb.store.blobs.local import LocalBlobStore
+from lumikb.store.jobs import repository as jobs
+from lumikb.store.jobs.errors import JobCancelledError
+from lumikb.store.jobs.models import Job, JobStatus
+from lumikb.store.record.changes import changes_after, live_rows
+from lumikb.store.record.engine import Record
+from lumikb.store.record.tables.knowledge import chunk_sets, chunks
+
+DEFAULTS = KbSettings(chunk_tokens=64, chunk_overlap=8, chunk_strategy=ChunkStrategy.HEADINGS, ocr_languages="eng")
+TOKENIZER = Tokenizer(find_model_files().tokenizer)
+TEXT = "Herons stand in shallow water and wait for fish. " * 30
+
+
+class Embedder:
+    """Vectors that only the tokens decide; counts the texts it was given."""
+
+    model_id, dimensions, tier = "test", 4, "fp32"
+
+    def __init__(self) -> None:
+        self.embedded = 0
+
+    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        self.embedded += len(token_ids)
+        return np.array([[len(ids), sum(ids) % 97, ids[0] % 89, 1] for ids in token_ids], np.float32)
+
+
+class Parser:
+    """Reads text as it is, and what is called a scan in the languages that it is told."""
+
+    fails = False
+
+    def parse(self, path: Path, filename: str, *, ocr_languages: str, **_: Any) -> ParsedText:
+        text = path.read_text()
+        if not filename.startswith("scan"):
+            return ParsedText(text=text)
+        if self.fails:
+            raise CorruptedError("It cannot be read.")
+        return ParsedText(text=f"{text} Read in {ocr_languages}.", page_count=1, warnings=["TEXT_RECOGNISED"])
+
+
+class DirectSteps:
+    """Runs steps as they come; `before` is called with the name of each."""
+
+    def __init__(self, before: Callable[[str], None] = lambda name: None) -> None:
+        self.before = before
+        self.names: list[str] = []
+
+    def run(self, name: str, step: Callable[..., Any], *args: Any) -> Any:
+        assert name not in self.names
+        self.names.append(name)
+        self.before(name)
+        return step(*args)
+
+
+class Bench:
+    """A knowledge base whose documents are made and made again, without a job engine."""
+
+    def __init__(self, record: Record, blobs: LocalBlobStore) -> None:
+        self.record, self.blobs = record, blobs
+        self.embedder, self.parser = Embedder(), Parser()
+        models = Models(TOKENIZER, lambda: self.embedder, lambda: self.embedder)  # pyright: ignore[reportArgumentType]
+        parts: tuple[Any, ...] = (record, blobs, self.parser, lambda: models)
+        self.ingestion = IngestHandler(*parts, Sealer("s" * 40, "test"), DEFAULTS, lambda: False)
+        self.handler = ReprocessHandler(*parts, lambda: False)
+        self.settings = KbSettingsService(
+            KnowledgeBaseService(kb_create_level=2, undo_seconds=30), DEFAULTS, ocr_data_dir=""
+        )
+        user = record.write(lambda unit: create_user(unit, "a@example.org", "", 3, is_superuser=True))
+        self.actor = Actor(user.id, user.email, Level.ADMINISTRATOR, True)
+        self.kb_id = record.write(lambda unit: base_repository.create_kb(unit, "Herons", "", user.id)).id
+
+    def ingest(self, name: str, text: str = TEXT, steps: DirectSteps | None = None) -> str:
+        blob = self.blobs.put_bytes(f"{name}: {text}".encode())
+        document_id = self.record.write(
+            lambda unit: repository.create_document(
+                unit, self.kb_id, NewDocument(name), blob, "text/plain", self.actor.user_id
+            )
+        )
+        self.run_ingestion(document_id, steps or DirectSteps())
+        return document_id
+
+    def add_version(self, document_id: str, text: str) -> None:
+        blob = self.blobs.put_bytes(text.encode())
+
+        def add(unit: Any) -> None:
+            document = self.document(document_id)
+            version_id = create_version(unit, document, document.filename, blob, "text/plain", self.actor.user_id)
+            repository.update_document(unit, document_id, latest_version_id=version_id)
+
+        self.record.write(add)
+
+    def run_ingestion(self, document_id: str, steps: DirectSteps) -> None:
+        values: dict[str, Any] = {"kb_id": self.kb_id, "document_id": document_id, "created_by": self.actor.user_id}
+        job_id = self.record.write(lambda unit: jobs.create_job(unit, INGEST_JOB, **values))
+        self.record.write(lambda unit: jobs.begin_attempt(unit, job_id))
+        self.ingestion.run(self.job(job_id), steps)
+        self.ingestion.clear(self.job(job_id))
+
+    def change(self, **changes: Any) -> Job | None:
+        state = self.record.write(lambda unit: self.settings.change(unit, self.actor, self.kb_id, changes))
+        return state.pending.job if state.pending else None
+
+    def started(self, **changes: Any) -> Job:
+        job = self.change(**changes)
+        assert job is not None
+        return job
+
+    def bring_about(self, job: Job, before: Callable[[str], None] = lambda name: None) -> DirectSteps:
+        steps = DirectSteps(before)
+        self.handler.run(job, steps)
+        self.handler.clear(self.job(job.id))
+        return steps
+
+    def job(self, job_id: str) -> Job:
+        return self.record.read(lambda read: jobs.get_job(read, job_id))
+
+    def document(self, document_id: str) -> Document:
+        found = self.record.read(lambda read: repository.find_document(read, document_id))
+        assert found is not None
+        return found
+
+    def texts(self, document_id: str) -> list[str]:
+        set_id = self.document(document_id).current_chunk_set_id
+        statement = select(chunks.c.text).where(chunks.c.chunk_set_id == set_id).order_by(chunks.c.ordinal)
+        return self.record.read(lambda read: list(read.execute(statement).scalars()))
+
+    def in_force(self) -> KbSettings:
+        overrides = self.record.read(lambda read: settings_repository.find_overrides(read, self.kb_id))
+        return DEFAULTS.overridden_by(overrides or {})
+
+    def sets(self) -> int:
+        return self.record.read(lambda read: read.execute(select(func.count()).select_from(chunk_sets)).scalar_one())
+
+    def followed(self) -> set[int]:
+        """Keys that a follower of the log holds."""
+        held: set[int] = set()
+        for entry in self.record.read(lambda read: changes_after(read, 0, 1000)):
+            held -= set(entry.chunk_keys)
+            keys = entry.chunk_keys
+            rows = self.record.read(
+                lambda read, keys=keys: live_rows(read, keys, with_text=False, with_embedding=False)
+            )
+            held |= {row.key for row in rows}
+        return held
+
+    def live(self) -> set[int]:
+        keys = self.record.read(lambda read: list(read.execute(select(chunks.c.key)).scalars()))
+        rows = self.record.read(lambda read: live_rows(read, keys, with_text=False, with_embedding=False))
+        return {row.key for row in rows}
+
+
+@pytest.fixture
+def bench(record: Record, tmp_path: Path) -> Generator[Bench]:
+    blobs = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
+    blobs.open()
+    yield Bench(record, blobs)
+    blobs.close()
+
+
+def test_settings_take_effect_at_once_where_nothing_is_behind_them(bench: Bench) -> None:
+    assert bench.change(chunk_tokens=32) is None
+    assert bench.in_force().chunk_tokens == 32
+    document_id = bench.ingest("a.txt")
+    assert len(bench.texts(document_id)) > 10
+    assert bench.change(ocr_languages="eng") is None  # no text of it was recognised
+    assert bench.change(chunk_overlap=None) is None
+    assert bench.change(chunk_tokens=None) is not None
+
+
+def test_an_overlap_that_follows_the_server_fits_the_chunks(bench: Bench) -> None:
+    bench.change(chunk_tokens=16)
+    assert bench.in_force().chunk_overlap == 8
+    assert DEFAULTS.overridden_by({"chunk_tokens": 16, "chunk_overlap": 100}).chunk_overlap == 8
+
+
+def test_every_document_is_switched_at_once_and_the_old_sets_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reprocess, "DOCUMENTS_PER_STEP", 5)
+    documents = [bench.ingest(f"{number}.txt", f"{TEXT} {number}") for number in range(7)]
+    short = bench.ingest("short.txt", "Storks nest on roofs.")
+    before = {document_id: bench.texts(document_id) for document_id in documents}
+    embedded = bench.embedder.embedded
+    job = bench.started(chunk_tokens=32, chunk_strategy="fixed")
+
+    def unchanged(name: str) -> None:
+        assert {document_id: bench.texts(document_id) for document_id in documents} == before
+        assert bench.in_force() == DEFAULTS
+
+    steps = bench.bring_about(job, unchanged)
+    assert steps.names == ["documents 1", "documents 2", "switch 2"]
+    assert bench.in_force() == KbSettings(32, 8, ChunkStrategy.FIXED, "eng")
+    for document_id in documents:
+        assert len(bench.texts(document_id)) > len(before[document_id])
+        assert bench.document(document_id).chunk_count == len(bench.texts(document_id))
+    assert bench.sets() == len(documents) + 1
+    assert bench.followed() == bench.live()
+    ended = bench.job(job.id)
+    total = len(bench.live())
+    assert ended.status is JobStatus.COMPLETED
+    assert ended.result == {"documents": 8, "chunks": total, "texts_kept": 0}
+    # The passage that is the same under both settings keeps its embedding.
+    assert bench.embedder.embedded - embedded == total - 1
+    assert bench.texts(short) == ["short.txt: Storks nest on roofs."]
+
+
+def test_a_document_that_comes_before_the_switch_is_made_before_it(bench: Bench) -> None:
+    bench.ingest("first.txt")
+    come: list[str] = []
+
+    def upload(name: str) -> None:
+        if name == "switch 1":
+            come.append(bench.ingest("second.txt", "Cranes dance in spring. " * 40))
+
+    steps = bench.bring_about(bench.started(chunk_tokens=32), upload)
+    assert steps.names == ["documents 1", "switch 1", "documents 2", "switch 2"]
+    assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(come[0])) <= 32
+    assert bench.followed() == bench.live()
+
+
+def test_an_ingestion_that_meets_the_switch_begins_again(bench: Bench) -> None:
+    bench.ingest("first.txt")
+    job = bench.started(chunk_tokens=32)
+
+    def switch(name: str) -> None:
+        if name == "store":
+            bench.bring_about(job)
+
+    steps = DirectSteps(switch)
+    document_id = bench.ingest("second.txt", "Cranes dance in spring. " * 40, steps)
+    assert steps.names[-1] == "store again 1"
+    assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(document_id)) <= 32
+    assert bench.sets() == 2
+    assert bench.followed() == bench.live()
+
+
+def test_a_new_version_before_the_switch_stays_the_one_that_answers(bench: Bench) -> None:
+    document_id = bench.ingest("first.txt")
+
+    def reupload(name: str) -> None:
+        if name == "switch 1":
+            bench.add_version(document_id, "Cranes dance in spring. " * 40)
+            bench.run_ingestion(document_id, DirectSteps())
+
+    bench.bring_about(bench.started(chunk_tokens=32), reupload)
+    texts = bench.texts(document_id)
+    assert all("Cranes" in text or "spring" in text for text in texts)
+    assert max(len(TOKENIZER.encode(text).ids) for text in texts) <= 32
+    assert bench.sets() == 2  # the first version keeps the set that citations of it come from
+    assert bench.followed() == bench.live()
+
+
+def test_a_document_deleted_before_the_switch_is_not_seen_and_can_be_restored(bench: Bench) -> None:
+    kept, gone = bench.ingest("kept.txt"), bench.ingest("gone.txt")
+    document = bench.document(gone)
+
+    def remove(name: str) -> None:
+        if name == "switch 1":
+            bench.record.write(lambda unit: remove_document(unit, bench.actor.user_id, document, 30))
+
+    bench.bring_about(bench.started(chunk_tokens=32), remove)
+    assert bench.followed() == bench.live()
+    assert len(bench.live()) == len(bench.texts(kept))
+    bench.record.write(lambda unit: repository.update_document(unit, gone, deleted_at=None))
+    assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(gone)) <= 32
+
+
+def test_a_search_that_meets_the_switch_is_done_again(bench: Bench) -> None:
+    """Between the index's answer and the gate's all that the index found is replaced."""
+    document_id = bench.ingest("first.txt")
+    job = bench.started(chunk_tokens=32)
+    asked: list[int] = []
+
+    class Index:
+        def search_dense(self, vector: object, k: int, *_: object) -> list[tuple[int, float]]:
+            found = [(key, 1.0) for key in sorted(bench.live())]
+            asked.append(len(found))
+            if len(asked) == 1:
+                bench.bring_about(job)
+            return found
+
+    index: Any = Index()
+    models = Models(TOKENIZER, lambda: bench.embedder, lambda: bench.embedder)  # pyright: ignore[reportArgumentType]
+    bases = KnowledgeBaseService(kb_create_level=2, undo_seconds=30)
+    service = RetrievalService(bench.record, index, bases, lambda: models, candidates=100)
+    hits = service.search(bench.actor, SearchRequest("herons", limit=50, hybrid=False))
+    service.close()
+    assert len(asked) == 2
+    assert sorted(hit.passage.text for hit in hits) == sorted(bench.texts(document_id))
+
+
+def test_a_cancelled_change_leaves_nothing(bench: Bench) -> None:
+    document_id = bench.ingest("scan.png")
+    before, blobs = bench.texts(document_id), set(bench.blobs.list())
+    job = bench.started(chunk_tokens=32)
+
+    def cancel(name: str) -> None:
+        if name == "switch 1":
+            assert bench.sets() == 2
+            bench.record.write(lambda unit: jobs.end_job(unit, job.id, JobStatus.CANCELLED))
+
+    with pytest.raises(JobCancelledError):
+        bench.bring_about(job, cancel)
+    bench.handler.clear(bench.job(job.id))
+    assert (bench.sets(), bench.texts(document_id), bench.in_force()) == (1, before, DEFAULTS)
+    assert set(bench.blobs.list()) == blobs
+    assert bench.followed() == bench.live()
+
+
+def test_a_change_under_way_keeps_others_out(bench: Bench) -> None:
+    bench.ingest("a.txt")
+    job = bench.started(chunk_tokens=32)
+    with pytest.raises(ReprocessOpenError) as caught:
+        bench.change(chunk_tokens=100)
+    assert caught.value.details == {"job_id": job.id}
+    assert bench.change() == job  # nothing asked for, nothing refused
+    again = bench.record.write(lambda unit: bench.settings.reprocess(unit, bench.actor, bench.kb_id))
+    assert again.pending is not None
+    assert again.pending.job.id == job.id
+
+
+def test_a_text_that_is_gone_fails_the_change_by_name(bench: Bench) -> None:
+    bench.ingest("lost.txt")
+    for sha256 in list(bench.blobs.list()):
+        bench.blobs.delete(sha256)
+    with pytest.raises(TextLostError, match=r"lost\.txt"):
+        bench.bring_about(bench.started(chunk_tokens=32))
+
+
+class TestRecognisedTexts:
+    """Other languages make a new version of what stands on pictures, so that citations of the old text still land."""
+
+    @pytest.fixture(autouse=True)
+    def languages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(KbSettingsService, "_check_languages", lambda *_: None)
+
+    def test_only_pictures_are_read_again(self, bench: Bench) -> None:
+        plain, scan = bench.ingest("plain.txt"), bench.ingest("scan.png")
+        former = bench.document(plain).current_chunk_set_id
+        job = bench.started(ocr_languages="deu")
+        bench.bring_about(job)
+        assert bench.document(plain).current_chunk_set_id == former
+        assert bench.texts(scan)[-1].endswith("Read in deu.")
+        document = bench.document(scan)
+        versions = bench.record.read(lambda read: list_versions(read, document))
+        assert [(version.number, version.current, version.status) for version in versions] == [
+            (2, True, "READY"),
+            (1, False, "READY"),
+        ]
+        assert (document.version, document.warnings) == (2, ["TEXT_RECOGNISED"])
+        assert document.extracted is not None
+        sha256 = versions[0].parsed_sha256
+        assert sha256 is not None
+        text = get_parsed(bench.blobs, sha256).text
+        summary = document.extracted.summary
+        assert summary
+        assert [text[one.char_start : one.char_end] for one in summary] == [one.text for one in summary]
+        assert document.current_version == 2
+        assert versions[0].sha256 == versions[1].sha256
+        assert versions[0].parsed_sha256 != versions[1].parsed_sha256
+        assert bench.job(job.id).result == {"documents": 1, "chunks": len(bench.texts(scan)), "texts_kept": 0}
+        assert bench.followed() == bench.live()
+        assert bench.change(chunk_tokens=64) is None
+
+    def test_a_cancelled_change_takes_its_version_and_text_with_it(self, bench: Bench) -> None:
+        scan = bench.ingest("scan.png")
+        blobs, job = set(bench.blobs.list()), bench.started(ocr_languages="deu")
+
+        def cancel(name: str) -> None:
+            if name == "switch 1":
+                assert len(set(bench.blobs.list())) == len(blobs) + 1
+                bench.record.write(lambda unit: jobs.end_job(unit, job.id, JobStatus.CANCELLED))
+
+        with pytest.raises(JobCancelledError):
+            bench.bring_about(job, cancel)
+        bench.handler.clear(bench.job(job.id))
+        document = bench.document(scan)
+        assert len(bench.record.read(lambda read: list_versions(read, document))) == 1
+        assert set(bench.blobs.list()) == blobs
+
+    def test_what_cannot_be_read_again_keeps_its_text(self, bench: Bench) -> None:
+        scan = bench.ingest("scan.png")
+        bench.parser.fails = True
+        job = bench.started(ocr_languages="deu", chunk_tokens=32)
+        bench.bring_about(job)
+        assert bench.texts(scan)[-1].endswith("Read in eng.")
+        assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(scan)) <= 32
+        result = bench.job(job.id).result
+        assert result is not None
+        assert result["texts_kept"] == 1
+        state = bench.record.read(lambda read: bench.settings.get(read, bench.actor, bench.kb_id))
+        assert state.documents_behind == 1
+
+
+def test_sets_of_a_job_that_is_gone_are_orphans(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ingest("a.txt")
+    job = bench.started(chunk_tokens=32)
+
+    def cancel(name: str) -> None:
+        if name == "switch 1":
+            assert bench.record.read(reprocess_repository.orphaned_sets) == {}
+            bench.record.write(lambda unit: jobs.end_job(unit, job.id, JobStatus.CANCELLED))
+
+    with pytest.raises(JobCancelledError):
+        bench.bring_about(job, cancel)
+    assert bench.record.read(reprocess_repository.orphaned_sets) == {}  # its own job clears away
+    monkeypatch.setattr(reprocess_repository, "ORPHANED_AFTER", -reprocess_repository.ORPHANED_AFTER)
+    assert set(bench.record.read(reprocess_repository.orphaned_sets)) == {job.id}
