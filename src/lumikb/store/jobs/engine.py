@@ -25,8 +25,11 @@ from lumikb.store.record.engine import Record, UnitOfWork
 Result = TypeVar("Result")
 
 QUEUE = "jobs"
-# DBOS polls its queue and has no public way to be woken: half a second costs about 1 % of a core when idle.
+# One job at a time, beside those of the other queue.
+SMALL_QUEUE = "small-jobs"
+# DBOS polls its queues and has no public way to be woken: half a second costs about 1 % of a core when idle.
 QUEUE_POLL_SECONDS = 0.5
+SMALL_QUEUE_POLL_SECONDS = 1.0
 # DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
 WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
@@ -109,7 +112,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 class JobEngine:
-    """Runs the handlers of jobs, `concurrency` at a time in this process, most urgent first.
+    """Runs the handlers of jobs, `concurrency` at a time in this process and one small one, most urgent first.
 
     One engine a process: DBOS keeps its registry in the process.
     """
@@ -128,7 +131,7 @@ class JobEngine:
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._deaths_max = deaths_max
         self.closing = closing
         self._attempts_max = attempts_max
@@ -148,7 +151,7 @@ class JobEngine:
             "executor_id": self.executor_id,
             "application_version": WORKFLOW_VERSION,
             "console_log_level": "ERROR",
-            "max_executor_threads": self._concurrency + 4,
+            "max_executor_threads": self.concurrency + 5,
         }
         DBOS(config=config)
 
@@ -157,12 +160,14 @@ class JobEngine:
 
         self._workflow = DBOS.workflow(name="job")(run)
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=QUEUE_POLL_SECONDS,
-            on_conflict="always_update",
-        )
+        queues = ((QUEUE, self.concurrency, QUEUE_POLL_SECONDS), (SMALL_QUEUE, 1, SMALL_QUEUE_POLL_SECONDS))
+        for queue, concurrency, poll_seconds in queues:
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                polling_interval_sec=poll_seconds,
+                on_conflict="always_update",
+            )
 
     def close(self, drain_seconds: int) -> None:
         """Stop; what does not end in time is interrupted and resumes at the next start."""
@@ -174,10 +179,10 @@ class JobEngine:
         if interrupted:
             self._record.write(lambda unit: repository.uncount_attempts(unit, interrupted))
 
-    def enqueue(self, job: Job) -> None:
-        """Hand a job to the queue; does nothing when it has been handed over before."""
+    def enqueue(self, job: Job, *, queue: str = QUEUE) -> None:
+        """Hand a job to a queue; does nothing when it has been handed over before."""
         with SetWorkflowID(job.id), SetEnqueueOptions(priority=max(1, job.priority)):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, job.id)
+            DBOS.enqueue_workflow(queue, self._workflow, job.id)
 
     def pending(self) -> dict[str, str]:
         """Workflows that some executor has begun and not ended: job id -> executor id."""
