@@ -117,7 +117,9 @@ class Settings:
     header_seconds_max: float = setting(15.0, "Bound on the arrival of a request's headers.", low=0.1, high=600)
     heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
     drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
-    ingest_workers: int = setting(2, "Documents that are processed at the same time by one process.", low=1, high=64)
+    ingest_workers: int = setting(
+        2, "Documents that are processed at the same time by one process, beside a small one.", low=1, high=64
+    )
     parse_seconds_max: float = setting(
         120.0, "Bound on the wall clock and processor time of parsing one document.", low=1, high=3600
     )

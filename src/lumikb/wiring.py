@@ -113,7 +113,8 @@ class Platform:
             settings.data_dir / "models", settings.embedding_threads, cast(Engine, settings.embedding_engine)
         )
         self.index = LocalIndex(self.record, settings.data_dir / "index", poll_seconds=settings.index_poll_seconds)
-        self.parser = ParserPool(settings.ingest_workers, _parse_limits(settings))
+        # One more than there are workers: for the small document that is read beside large ones.
+        self.parser = ParserPool(settings.ingest_workers + 1, _parse_limits(settings))
         self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
         secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
         passwords = Sealer(secret, "document password")

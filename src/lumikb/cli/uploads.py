@@ -27,7 +27,7 @@ STALL_SECONDS_MAX = 1800.0
 NAME_CHARS_SHOWN = 40
 # More files than these are a bulk, which whatever is uploaded by hand overtakes.
 BULK_FILES_MIN = 5
-PRIORITY_INTERACTIVE, PRIORITY_BULK = 10, 100
+PRIORITY_BULK = 100
 
 # These concern every file alike.
 _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, errors.NotFoundError)
@@ -85,7 +85,7 @@ class _Uploader:
         outcomes: dict[int, Outcome] = {}
         waiting = iter(list(enumerate(uploads)))
         # One file is asked for by somebody who waits; a whole folder lets others pass.
-        self._priority = PRIORITY_BULK if len(uploads) > BULK_FILES_MIN else PRIORITY_INTERACTIVE
+        self._fields = {"priority": str(PRIORITY_BULK)} if len(uploads) > BULK_FILES_MIN else {}
         total = self._progress.add_task("Files", total=len(uploads), state="")
 
         async def work(numbered: Iterable[tuple[int, Upload]]) -> None:
@@ -123,7 +123,7 @@ class _Uploader:
             self._progress.remove_task(row)
 
     async def _send(self, upload: Upload) -> Body:
-        fields = {"priority": str(self._priority)}
+        fields = dict(self._fields)
         address = f"/knowledge-bases/{self._kb_id}/documents"
         if upload.document_id is not None:
             return await self._client.upload(f"{address}/{upload.document_id}/reupload", upload.file, fields)

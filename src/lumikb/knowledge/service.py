@@ -45,7 +45,7 @@ from lumikb.knowledge.models import (
 )
 from lumikb.knowledge.removal import remove_document
 from lumikb.store.blobs.port import BlobStore, StoredBlob
-from lumikb.store.jobs.models import PRIORITY_INTERACTIVE
+from lumikb.store.jobs.models import PRIORITY_INTERACTIVE, PRIORITY_SMALL
 from lumikb.store.jobs.repository import create_job
 from lumikb.store.record.engine import Record, UnitOfWork
 
@@ -56,6 +56,8 @@ TAG_CHARS_MAX = 100
 METADATA_BYTES_MAX = 16_384
 PRIORITY_MAX = 1000
 PASSWORD_CHARS_MAX = 255
+# A note, a mail, a few pages: some seconds of work, where a packed PDF of 300 kB may have as many pages.
+SMALL_BYTES_MAX = 100_000
 
 # Control characters, line ends, and what turns the direction of writing (Unicode TR 36, section 3.1.1).
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -244,7 +246,7 @@ class DocumentService:
             created_by=actor.user_id,
             kb_id=document.kb_id,
             document_id=document.id,
-            priority=priority or PRIORITY_INTERACTIVE,
+            priority=priority or (PRIORITY_SMALL if document.size_bytes <= SMALL_BYTES_MAX else PRIORITY_INTERACTIVE),
             sealed=self._passwords.seal(password, document.id) if password else None,
         )
         repository.update_document(unit, document.id, job_id=job_id)

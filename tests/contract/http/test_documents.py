@@ -38,6 +38,7 @@ def test_an_upload_is_accepted_before_it_is_processed(api: LumiClient, kb_id: st
     assert document["metadata"] == {"year": 1}
     job = api.get(f"/jobs/{document['job_id']}").json()
     assert (job["type"], job["document_id"], job["kb_id"]) == ("document.ingest", document["id"], kb_id)
+    assert job["priority"] == 9  # small
 
     ready = api.wait_until_ended(document["id"])
     assert (ready["status"], ready["current_step"], ready["progress"]) == ("READY", "ready", 100.0)

@@ -9,12 +9,14 @@ from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.engine import JobEngine
-from lumikb.store.jobs.models import DEAD_AFTER
+from lumikb.store.jobs.models import DEAD_AFTER, PRIORITY_SMALL
 from lumikb.store.record.engine import Record
 
 # Open jobs that the engine is given at most: the others wait in the record, in the order of their priority, where ten
 # thousand of them cost the engine nothing.
 ENGINE_JOBS_MAX = 200
+# Small ones among them, while others have all workers.
+SMALL_JOBS_MAX = 10
 IDLE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 CLEAN_UP_SECONDS = 3600.0
@@ -59,21 +61,32 @@ class Dispatcher:
         self._thread.join()
 
     def dispatch(self) -> int:
-        """Hand over what is due, most urgent first, as long as the engine has room; gives how many jobs that were."""
-        room = ENGINE_JOBS_MAX - self._record.read(repository.count_dispatched)
-        if room <= 0:
+        """Hand over what is due, most urgent first, as long as the engine has room; gives how many jobs that were.
+
+        While jobs that may take minutes have all workers, small ones are handed to the place beside these, a few at a
+        time and even when there is no room for more; the others of them wait in the record for either.
+        """
+        small, others = self._record.read(repository.count_dispatched)
+        room = ENGINE_JOBS_MAX - small - others
+        beside = SMALL_JOBS_MAX - small if others >= self._engine.concurrency else 0
+        if max(room, beside) <= 0:
             return 0
-        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, room))
+        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, max(room, beside)))
         handed_over: list[str] = []
         try:
             for job in due:
-                self._engine.enqueue(job)
+                aside = job.priority == PRIORITY_SMALL and others >= self._engine.concurrency
+                if (beside if aside else room) <= 0:
+                    continue
+                self._engine.enqueue(job, aside=aside)
                 handed_over.append(job.id)
+                room -= 1
+                beside -= aside
         finally:
             # A crash before this line hands the same jobs over again, which the engine ignores.
             if handed_over:
                 self._record.write(lambda unit: repository.mark_dispatched(unit, handed_over))
-        return len(due)
+        return len(handed_over)
 
     def take_over(self) -> None:
         """Resume work whose executor is dead, and work that says it is ours but has not been here for two rounds.

@@ -24,9 +24,11 @@ from lumikb.store.record.engine import Record, UnitOfWork
 
 Result = TypeVar("Result")
 
-QUEUE, BACKGROUND_QUEUE = "jobs", "background"
+# Each queue but the first runs one job at a time, beside those of the others.
+QUEUE, SMALL_QUEUE, BACKGROUND_QUEUE = "jobs", "small", "background"
 # DBOS polls its queues and has no public way to be woken: half a second costs about 1 % of a core when idle.
 QUEUE_POLL_SECONDS = 0.5
+SMALL_POLL_SECONDS = 1.0
 BACKGROUND_POLL_SECONDS = 2.0
 # DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
 WORKFLOW_VERSION = "1"
@@ -110,7 +112,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 class JobEngine:
-    """Runs the handlers of jobs, `concurrency` at a time in this process, most urgent first.
+    """Runs the handlers of jobs, `concurrency` at a time in this process and one small one, most urgent first.
 
     Jobs of the types `background` may take hours: they run one at a time, beside the others and never in their place.
     One engine a process: DBOS keeps its registry in the process.
@@ -132,7 +134,7 @@ class JobEngine:
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._deaths_max = deaths_max
         self.closing = closing
         self._attempts_max = attempts_max
@@ -152,7 +154,7 @@ class JobEngine:
             "executor_id": self.executor_id,
             "application_version": WORKFLOW_VERSION,
             "console_log_level": "ERROR",
-            "max_executor_threads": self._concurrency + 5,
+            "max_executor_threads": self.concurrency + 6,
         }
         DBOS(config=config)
 
@@ -162,7 +164,8 @@ class JobEngine:
         self._workflow = DBOS.workflow(name="job")(run)
         DBOS.launch()
         for queue, concurrency, poll_seconds in (
-            (QUEUE, self._concurrency, QUEUE_POLL_SECONDS),
+            (QUEUE, self.concurrency, QUEUE_POLL_SECONDS),
+            (SMALL_QUEUE, 1, SMALL_POLL_SECONDS),
             (BACKGROUND_QUEUE, 1, BACKGROUND_POLL_SECONDS),
         ):
             DBOS.register_queue(
@@ -182,10 +185,10 @@ class JobEngine:
         if interrupted:
             self._record.write(lambda unit: repository.uncount_attempts(unit, interrupted))
 
-    def enqueue(self, job: Job) -> None:
-        """Hand a job to the queue; does nothing when it has been handed over before."""
+    def enqueue(self, job: Job, *, aside: bool = False) -> None:
+        """Hand a job to its queue, or to that of small ones; does nothing when it has been handed over before."""
         with SetWorkflowID(job.id), SetEnqueueOptions(priority=max(1, job.priority)):
-            DBOS.enqueue_workflow(self._queue_of(job), self._workflow, job.id)
+            DBOS.enqueue_workflow(SMALL_QUEUE if aside else self._queue_of(job), self._workflow, job.id)
 
     def pending(self) -> dict[str, str]:
         """Workflows that some executor has begun and not ended: job id -> executor id."""

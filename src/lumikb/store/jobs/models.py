@@ -10,6 +10,8 @@ from lumikb.store.record.engine import UnitOfWork
 
 Result = TypeVar("Result")
 
+# What is soon done goes before what takes minutes, and has a place of its own beside it (see `Dispatcher.dispatch`).
+PRIORITY_SMALL = 9
 PRIORITY_INTERACTIVE = 10
 PRIORITY_BULK = 100
 PRIORITY_BACKGROUND = 2000

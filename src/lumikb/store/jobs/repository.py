@@ -11,7 +11,7 @@ from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.store.jobs.errors import JobNotFoundError
-from lumikb.store.jobs.models import OPEN, PRIORITY_INTERACTIVE, Job, JobStatus
+from lumikb.store.jobs.models import OPEN, PRIORITY_BACKGROUND, PRIORITY_INTERACTIVE, PRIORITY_SMALL, Job, JobStatus
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.work import heartbeats, jobs
@@ -149,10 +149,16 @@ def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
     return [_job(row) for row in rows]
 
 
-def count_dispatched(connection: Connection) -> int:
-    """How many open jobs the engine has."""
-    statement = select(func.count()).where(jobs.c.dispatched_at.is_not(None), jobs.c.status.in_(OPEN))
-    return connection.execute(statement).scalar_one()
+def count_dispatched(connection: Connection) -> tuple[int, int]:
+    """How many open jobs the engine has, small ones and others; those in the background are in nobody's way."""
+    small = jobs.c.priority == PRIORITY_SMALL
+    rows = connection.execute(
+        select(small, func.count())
+        .where(jobs.c.dispatched_at.is_not(None), jobs.c.status.in_(OPEN), jobs.c.priority != PRIORITY_BACKGROUND)
+        .group_by(small)
+    )
+    counts = {bool(row[0]): row[1] for row in rows}
+    return counts.get(True, 0), counts.get(False, 0)
 
 
 def mark_dispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from lumikb.store.jobs import dispatcher as dispatcher_module
 from lumikb.store.jobs import engine as engine_module
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobCancelledError
-from lumikb.store.jobs.models import Job, JobStatus
+from lumikb.store.jobs.models import PRIORITY_SMALL, Job, JobStatus
 from lumikb.store.record.tables.work import jobs
 
 from .conftest import Handler, Workshop
@@ -314,6 +314,52 @@ def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Eve
     gate.set()
     assert ended(workshop, late).status is JobStatus.COMPLETED
     assert order == [first, soon, late]
+
+
+def test_a_small_job_does_not_wait_behind_large_ones(
+    workshop: Workshop, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "ENGINE_JOBS_MAX", 3)
+    monkeypatch.setattr(dispatcher_module, "SMALL_JOBS_MAX", 2)
+
+    def work(job: Job) -> str:
+        if job.priority != PRIORITY_SMALL:
+            gate.wait(30)
+        return "done"
+
+    workshop.open(Handler(work), concurrency=2)
+    dispatcher = workshop.dispatcher()
+    large = [workshop.create() for _ in range(4)]
+    assert dispatcher.dispatch() == 3
+    poll(lambda: all(workshop.job(one).status is JobStatus.PROCESSING for one in large[:2]), "busy workers", 30)
+    small = [workshop.create(priority=PRIORITY_SMALL) for _ in range(5)]
+    assert dispatcher.dispatch() == 2  # the others wait in the record
+    while any(workshop.job(one).status is JobStatus.QUEUED for one in small):
+        dispatcher.dispatch()
+    for job_id in small:
+        assert ended(workshop, job_id).status is JobStatus.COMPLETED
+    assert {workshop.job(one).status for one in large} <= {JobStatus.QUEUED, JobStatus.PROCESSING}
+    assert dispatcher.dispatch() == 0
+    gate.set()
+    poll(lambda: dispatcher.dispatch(), "room", 30)
+    assert ended(workshop, large[3]).status is JobStatus.COMPLETED
+
+
+def test_small_jobs_have_all_workers_while_no_large_ones_do(workshop: Workshop, gate: threading.Event) -> None:
+    handler = Handler(lambda _: gate.wait(30))
+    workshop.open(handler, concurrency=2)
+    dispatcher = workshop.dispatcher()
+    jobs_ = [workshop.create(), *(workshop.create(priority=PRIORITY_SMALL) for _ in range(3))]
+    assert dispatcher.dispatch() == 4
+
+    def begun() -> list[JobStatus]:
+        return [workshop.job(one).status for one in jobs_]
+
+    # The small ones are more urgent.
+    poll(lambda: begun() == ["queued", "processing", "processing", "queued"], "two of them", 30)
+    gate.set()
+    for job_id in jobs_:
+        ended(workshop, job_id)
 
 
 def test_work_of_a_shutdown_goes_on_where_it_was_and_counts_once(workshop: Workshop, gate: threading.Event) -> None:
