@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from support.server import LumiClient, LumiServer, poll
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "0"))
-# Long enough now and then for the longest step, embedding after the model was loaded: work that never gets on is given
-# up.
+# Lives last up to so many seconds, on a slow machine up to so many times what the first document takes: now and then
+# one is long enough for the longest step, embedding after the model was loaded. Work that never gets on is given up.
 LIFE_SECONDS_MAX = 10.0
+LIFE_DOCUMENTS_MAX = 3
 # More are not uploaded until some have ended, or the lives after the last kill would be the only ones that count.
 OPEN_MAX = 8
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + KILLS * 20)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + KILLS * 40)]
 
 
 def files(chance: random.Random) -> Iterator[tuple[str, bytes]]:
@@ -71,9 +73,11 @@ def kill_at_random(server: LumiServer, chance: random.Random) -> list[str]:
     made = files(chance)
     with server.client() as api:
         kb_id = api.create_kb("Chaos")
-    accepted: list[str] = []
+        begun = time.monotonic()
+        accepted = [api.upload_ready(kb_id, *next(made))["id"]]
+    life_max = max(LIFE_SECONDS_MAX, LIFE_DOCUMENTS_MAX * (time.monotonic() - begun))
     for _ in range(KILLS):
-        killer = threading.Timer(chance.uniform(0, LIFE_SECONDS_MAX), os.kill, (server.pid, 9))
+        killer = threading.Timer(chance.uniform(0, life_max), os.kill, (server.pid, 9))
         with server.client() as api:
             killer.start()
             accepted += upload_until_killed(api, kb_id, made)

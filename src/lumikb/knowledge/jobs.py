@@ -32,9 +32,9 @@ from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.workers.errors import ParseCancelledError
 from lumikb.store.workers.parser_pool import ParserPool
 
-# Vectors are kept in parts of so many chunks, so that a process that dies loses a second of its work. Each part reads
-# the document's chunks anew, so that a large document has larger parts instead of more.
-EMBED_PART = 128
+# Vectors are kept in parts of so many chunks, so that a process that dies loses half a second of its work. Each part
+# reads the document's chunks anew, so that a large document has larger parts instead of more.
+EMBED_PART = 64
 EMBED_PARTS_MAX = 64
 
 DELETED = "The document was deleted."
