@@ -115,6 +115,7 @@ class Settings:
         False, "Whether documents may be fetched from this machine and its network, not only from the public web."
     )
     header_seconds_max: float = setting(15.0, "Bound on the arrival of a request's headers.", low=0.1, high=600)
+    header_bytes_max: int = setting(65_536, "Size of a request's headers.", low=4096, high=1 << 24)
     heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
     drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
     ingest_workers: int = setting(

@@ -39,6 +39,19 @@ def test_headers_that_never_end_are_cut_off(serve: ServerFactory) -> None:
         assert resting.sock is connection
 
 
+def test_headers_without_end_or_measure_are_refused(serve: ServerFactory) -> None:
+    server = serve(header_bytes_max=10_000)
+    for head in (b"GET /health HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"y" * 400_000, b"GET /" + b"y" * 20_000):
+        with connected(server) as greedy:
+            greedy.sendall(head)
+            assert greedy.recv(4096).startswith(b"HTTP/1.1 431 ")
+    with connected(server) as many:
+        many.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n" + b"X: %s\r\n" % (b"y" * 1000) * 11 + b"\r\n")
+        assert many.recv(4096).startswith(b"HTTP/1.1 431 ")
+    with server.client() as api:
+        assert api.get("/knowledge-bases", headers={"X": "y" * 5000}).status_code == 200
+
+
 def test_a_client_that_leaves_in_the_middle_of_an_upload_is_no_error_of_the_server(serve: ServerFactory) -> None:
     server = serve()
     with server.client() as api:

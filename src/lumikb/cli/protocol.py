@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP protocol with a bound that it lacks."""
+"""Uvicorn's HTTP protocol with bounds that it lacks."""
 
 import asyncio
 from typing import Any
@@ -6,14 +6,20 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-def bounded_protocol(header_seconds_max: float) -> type[HttpToolsProtocol]:
-    """A protocol that closes a connection whose request line and headers take longer than this to arrive.
+def bounded_protocol(header_seconds_max: float, header_bytes_max: int) -> type[HttpToolsProtocol]:
+    """A protocol that closes a connection whose request line and headers take longer than this, or more than so many
+    bytes (answer 431).
 
-    Without it a client that sends a byte now and then holds a connection for ever (Slowloris).
+    Without the first a client that sends a byte now and then holds a connection for ever (Slowloris), without the
+    second one that never ends a header fills the memory.
     """
 
     class BoundedProtocol(HttpToolsProtocol):
         _header_timer: asyncio.TimerHandle | None = None
+        # Received since the last head was complete, and of the header lines of this head.
+        _unread_bytes = 0
+        _header_bytes = 0
+        _reads_head = True
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -23,13 +29,44 @@ def bounded_protocol(header_seconds_max: float) -> type[HttpToolsProtocol]:
             self._disarm()
             super().connection_lost(exc)
 
+        def data_received(self, data: bytes) -> None:
+            if self._reads_head:
+                self._unread_bytes += len(data)
+            super().data_received(data)
+            if self._reads_head and self._unread_bytes > header_bytes_max and not self.transport.is_closing():
+                self.send_400_response("")
+
         def on_message_begin(self) -> None:
             super().on_message_begin()
+            self._reads_head, self._header_bytes = True, 0
             self._arm()
+
+        def on_url(self, url: bytes) -> None:
+            super().on_url(url)
+            self._count(url)
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            self._count(name + value)
+            super().on_header(name, value)
 
         def on_headers_complete(self) -> None:
             self._disarm()
+            self._reads_head, self._unread_bytes = False, 0
             super().on_headers_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            if max(self._header_bytes, self._unread_bytes) <= header_bytes_max:
+                super().send_400_response(msg)
+                return
+            reason = f"The request's headers have more than {header_bytes_max} bytes.".encode()
+            head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            self.transport.write(head + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(reason), reason))
+            self.transport.close()
+
+        def _count(self, data: bytes) -> None:
+            self._header_bytes += len(data)
+            if self._header_bytes > header_bytes_max:
+                raise ValueError("headers too large")  # the parser hands it on as its own error
 
         def _arm(self) -> None:
             self._disarm()

@@ -121,7 +121,7 @@ class _Welcome:
 def _config(platform: Platform, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         platform.app(),  # pyright: ignore[reportArgumentType]
-        http=bounded_protocol(settings.header_seconds_max),
+        http=bounded_protocol(settings.header_seconds_max, settings.header_bytes_max),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -151,6 +151,8 @@ def _checked_name(name: str) -> str:
     # Names stand in addresses (`/collections/{name}`), where a slash would end them.
     if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable() or "/" in name:
         raise InvalidInputError(f"A name has 1 to {NAME_CHARS_MAX} printable characters, and no slash.", field="name")
+    if name in {".", ".."}:  # which clients take out of an address
+        raise InvalidInputError("A name is more than dots.", field="name")
     return name
 
 

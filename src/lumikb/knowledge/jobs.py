@@ -22,7 +22,7 @@ from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import base_repository, derived, repository, settings_repository
 from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors, text_sha256
 from lumikb.knowledge.events import tell_status
-from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_name_warning
+from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_upload_warning
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -139,7 +139,7 @@ class IngestHandler:
                 page_count=parsed.page_count,
                 char_count=len(parsed.text),
             )
-            told = filter(is_name_warning, document.warnings)
+            told = filter(is_upload_warning, document.warnings)
             repository.update_document(unit, document.id, warnings=[*told, *parsed.warnings])
 
         self._record.write(keep)

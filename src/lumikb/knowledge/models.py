@@ -16,6 +16,7 @@ from lumikb.store.jobs.models import Job
 TAGS_MAX = 50
 # The warning of a document that is not called as it was sent, with the name that was sent behind a colon.
 NAME_CHANGED = "NAME_CHANGED"
+FIELD_IGNORED = "FIELD_IGNORED"
 
 
 class KbStatus(StrEnum):
@@ -274,8 +275,13 @@ class NewDocument:
     password: str | None = field(default=None, repr=False)
 
 
+def is_upload_warning(warning: str) -> bool:
+    """Whether a document's warning is about its upload; all others come from its parser."""
+    return warning.startswith((NAME_CHANGED, FIELD_IGNORED))
+
+
 def is_name_warning(warning: str) -> bool:
-    """Whether a document's warning is about its name; all others come from its parser."""
+    """Whether a document's warning is about its name."""
     return warning.startswith(NAME_CHANGED)
 
 

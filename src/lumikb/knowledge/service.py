@@ -307,7 +307,7 @@ def checked(new: NewDocument, *, name_field: str = "filename") -> NewDocument:
     """A safe file name without path parts, and bounded tags and metadata; a changed name is told by a warning."""
     name = safe_name(new.filename, name_field)
     shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", new.filename)[:FILENAME_CHARS_MAX]
-    warnings = [] if name == new.filename else [f"{NAME_CHANGED}: {shown}"]
+    warnings = new.warnings if name == new.filename else [*new.warnings, f"{NAME_CHANGED}: {shown}"]
     tags = sorted({tag.strip() for tag in new.tags if tag.strip()})
     if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
         raise InvalidInputError(f"At most {TAGS_MAX} tags of {TAG_CHARS_MAX} characters.", field="tags")

@@ -10,7 +10,7 @@ from lumikb.http.bodies import JSON, wrong_field
 from lumikb.http.multipart import multipart_parts
 from lumikb.kit.clock import Moment
 from lumikb.kit.errors import InvalidInputError, LumiError, MalformedRequestError, TooLargeError
-from lumikb.knowledge.models import NewDocument
+from lumikb.knowledge.models import FIELD_IGNORED, NewDocument
 from lumikb.knowledge.routes import ActorRequest
 from lumikb.knowledge.service import DocumentService
 from lumikb.store.blobs.port import StoredBlob
@@ -18,6 +18,11 @@ from lumikb.store.blobs.port import StoredBlob
 JSON_FORM_BYTES_MAX = 100_000
 
 Form = TypeVar("Form")
+
+
+# Chunking is a setting of the knowledge base; a form may say it, and is told that this had no effect.
+KB_FIELDS = ("chunk_size", "chunk_strategy")
+FIELDS = {"kb_id", "collection", "tags", "metadata", "priority", "document_date", "password", *KB_FIELDS}
 
 
 class MissingFileError(MalformedRequestError):
@@ -72,13 +77,17 @@ async def receive(
     fields: dict[str, str] = {}
     try:
         async for part in multipart_parts(request.headers.get("content-type", ""), request.stream()):
-            if part.name == "file" and blob is None:
+            if part.name == "file":
+                if blob is not None:
+                    raise InvalidInputError("Send one file a request: this form has two.", field="file")
                 filename = part.filename or ""
                 blob = await documents.store(request.user, kb_id, part.content)
             else:
                 fields[part.name] = await part.text()
         if blob is None:
             raise MissingFileError("Send the file in a part called file.")
+        for unknown in fields.keys() - FIELDS:
+            raise InvalidInputError(f"The form has no field {unknown}.", field=unknown)
         return _new_document(filename, fields), blob, fields
     except LumiError:  # whatever follows the file may be wrong as well
         if blob is not None:
@@ -87,6 +96,7 @@ async def receive(
 
 
 def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
+    ignored = [f"{FIELD_IGNORED}: {field}" for field in KB_FIELDS if field in fields]
     with _naming("tags", "a JSON list of names, or names separated by commas"):
         tags = fields.get("tags", "")
         names = msgspec.json.decode(tags, type=list[str]) if tags.lstrip().startswith("[") else tags.split(",")
@@ -96,7 +106,7 @@ def _new_document(filename: str, fields: dict[str, str]) -> NewDocument:
         priority = int(fields["priority"]) if fields.get("priority") else None
     with _naming("document_date", "a moment such as 2026-01-31T00:00:00Z"):
         own_date = msgspec.convert(fields["document_date"], Moment) if fields.get("document_date") else None
-    return NewDocument(filename, names, metadata, priority, own_date, password=fields.get("password"))
+    return NewDocument(filename, names, metadata, priority, own_date, ignored, password=fields.get("password"))
 
 
 @contextmanager

@@ -493,3 +493,16 @@ def test_only_a_failed_document_is_tried_again(api: LumiClient, library: Library
 )
 def test_an_unknown_document_is_not_found(api: LumiClient, call: Callable[[LumiClient], Any]) -> None:
     assert_error(call(api), 404, "DOCUMENT_NOT_FOUND")
+
+
+def test_a_form_tells_what_it_has_no_use_for(api: LumiClient, kb_id: str) -> None:
+    path = f"/knowledge-bases/{kb_id}/documents"
+    two = [("file", ("one.txt", b"One file.")), ("file", ("two.txt", b"Another file."))]
+    assert api.post(path, files=two).json()["detail"][0]["loc"][-1] == "file"
+    one = {"file": ("one.txt", b"One file of its own.")}
+    unknown = api.post(path, files=one, data={"colour": "blue"})
+    assert (unknown.status_code, unknown.json()["detail"][0]["loc"][-1]) == (422, "colour")
+    assert api.get(path).json()["total"] == 0
+    ignored = api.post(path, files=one, data={"chunk_size": "100"})
+    assert (ignored.status_code, ignored.json()["warnings"]) == (202, ["FIELD_IGNORED: chunk_size"])
+    assert api.wait_until_ended(ignored.json()["id"])["warnings"] == ["FIELD_IGNORED: chunk_size"]

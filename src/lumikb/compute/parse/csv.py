@@ -48,12 +48,17 @@ def sniff_delimiter(text: str) -> str:
     Not `csv.Sniffer`: it takes letters for delimiters and its regular expressions take quadratic time.
     """
     head = text[:SNIFF_CHARS]
-    lines = [line for line in head.split("\n")[:SNIFF_LINES] if line.strip()]
-    if len(text) > len(head) and len(lines) > 1:
+    cut_off = len(text) > len(head)
+    # What stands in quotes says nothing, line ends included: a cell may have several lines. Quotes that do not balance
+    # are no quotes of cells, or only some are.
+    balanced = head.count('"') % 2 == 0 or cut_off
+    lines = (_outside_quotes(head) if balanced else head).split("\n")
+    lines = [_outside_quotes(line) for line in lines[:SNIFF_LINES] if line.strip()]
+    if cut_off and len(lines) > 1:
         lines.pop()
 
     def score(delimiter: str) -> tuple[int, int]:
-        counts = [_outside_quotes(line).count(delimiter) for line in lines]
+        counts = [line.count(delimiter) for line in lines]
         common = max(set(counts), key=counts.count, default=0)
         return (counts.count(common) if common else 0, common)
 

@@ -109,6 +109,13 @@ def test_csv_rows_name_their_columns():
     assert parsed.text == "Name; Price; Note\nName: Pen; Price: 1,5; Note: two lines; here\nName: Ink"
 
 
+def test_cells_of_several_lines_do_not_hide_the_delimiter():
+    rows = 'ID;Note;Sum\n1;"One line, long\nline two\nline three";3,50\n2;"A, b\nc\nd";4,20\n'
+    text = parse(rows.encode(), "a.csv").text
+    assert "Sum: 3,50" in text
+    assert "Sum: 4,20" in text
+
+
 def test_csv_without_header_keeps_its_values():
     assert parse(b"1,2\n3,4\n", "a.csv").text == "1; 2\n3; 4"
 
