@@ -1,6 +1,7 @@
 """Text to terms, the same way for rows and for queries."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ _PHRASE_BOOST = 2.0
 _QUOTED = re.compile(r'["“”„]([^"“”„]+)["“”„]')
 # Digits (7807, v2.3), acronyms (RFC), inner dots or underscores (os.path, max_seq), camel case (getUserId).
 _IDENTIFIER = re.compile(r"\d|^\W*[A-Z][A-Z\W]*[A-Z]\W*$|\w[._]\w|[a-z][A-Z]")
+
+
+# Accents once they stand alone, soft hyphens, joiners, marks of direction and of byte order.
+_UNSEEN = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+# Kana, CJK ideographs and their extensions.
+_SPACELESS = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 @dataclass(frozen=True)
@@ -62,18 +69,21 @@ class AnalysedRow:
 
 
 class Analysis:
-    """The two analysers. `body`: simple tokens, lower case, no stopwords, Snowball stems. `exact`: lower case only."""
+    """The two analysers, of normalised text. `body`: simple tokens, lower case without accents, no stopwords, Snowball
+    stems. `exact`: lower case without accents only.
+    """
 
     def __init__(self) -> None:
-        simple, lower = tantivy.Tokenizer.simple, tantivy.Filter.lowercase
+        simple, lower, fold = tantivy.Tokenizer.simple, tantivy.Filter.lowercase, tantivy.Filter.ascii_fold
         self.body = (
             tantivy.TextAnalyzerBuilder(simple())
             .filter(lower())
+            .filter(fold())
             .filter(tantivy.Filter.custom_stopword(list(STOPWORDS)))
             .filter(tantivy.Filter.stemmer("english"))
             .build()
         )
-        self.exact = tantivy.TextAnalyzerBuilder(simple()).filter(lower()).build()
+        self.exact = tantivy.TextAnalyzerBuilder(simple()).filter(lower()).filter(fold()).build()
         self._stems: dict[str, str | None] = {}
 
     def row(self, row: LexicalRow) -> AnalysedRow:
@@ -87,7 +97,7 @@ class Analysis:
 
     def terms(self, query: str) -> list[str]:
         """The distinct body terms of a query, in order of appearance, up to `QUERY_TERMS_MAX`."""
-        return list(dict.fromkeys(self.body.analyze(clean(query[:QUERY_CHARS_MAX]))))[:QUERY_TERMS_MAX]
+        return list(dict.fromkeys(self.body.analyze(normalise(query[:QUERY_CHARS_MAX]))))[:QUERY_TERMS_MAX]
 
     def clauses(self, query: str) -> list[Clause]:
         """What to look for. Any text is a query; none of it is syntax but quotation marks.
@@ -95,7 +105,7 @@ class Analysis:
         Stems of all words; the words themselves when all are stopwords; identifiers unstemmed, neighbouring ones as a
         phrase too; what stands in quotation marks as a phrase.
         """
-        query = clean(query[:QUERY_CHARS_MAX])
+        query = normalise(query[:QUERY_CHARS_MAX])
         stems = Counter(self.body.analyze(query))
         clauses = [Clause("body", (term,), float(count)) for term, count in list(stems.items())[:QUERY_TERMS_MAX]]
         if not stems:
@@ -112,7 +122,7 @@ class Analysis:
         """The terms of the exact field: what its analyser gives, five times as fast where the text is ASCII."""
         if text.isascii():
             return text.encode().translate(_ASCII_WORDS).decode().split()
-        return self.exact.analyze(clean(text))
+        return self.exact.analyze(normalise(text))
 
     def _stems_of(self, words: list[str]) -> Mapping[str, str | None]:
         """The body term of each word, None for a stopword. Few words are new, so they are kept."""
@@ -126,6 +136,18 @@ class Analysis:
 def clean(text: str) -> str:
     """Text that can be encoded: a lone surrogate (from a broken PDF or a JSON escape) would make tantivy raise."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def normalise(text: str) -> str:
+    """The text that is analysed: what looks alike is alike, however it was typed or printed.
+
+    Ligatures, full-width letters and the like become plain ones, accents go, as do soft hyphens and other characters
+    that nobody sees. Each character of Chinese and Japanese, which write no spaces, becomes a word.
+    """
+    if text.isascii():
+        return text
+    plain = _UNSEEN.sub("", unicodedata.normalize("NFKD", clean(text)))
+    return _SPACELESS.sub(r" \g<0> ", unicodedata.normalize("NFC", plain))
 
 
 def frequency(row: AnalysedRow, field: Field, terms: tuple[str, ...]) -> int:

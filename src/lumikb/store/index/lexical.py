@@ -9,7 +9,7 @@ from pathlib import Path
 import tantivy
 
 from lumikb.kit import ids
-from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean
+from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean, normalise
 from lumikb.store.index.bm25 import bm25
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
@@ -22,8 +22,8 @@ FILTER_TERMS_MAX = 2_000
 # The watermark lies in a document under this key, which no chunk has: the record counts keys from 1, in 63 bits.
 _RESERVED_KEY = 2**64 - 1
 # Whoever changes an analyser changes its name: an index made with another is then seen as one of another schema.
-_BODY_ANALYSER = "lumikb_english_1"
-_EXACT_ANALYSER = "lumikb_exact_1"
+_BODY_ANALYSER = "lumikb_english_2"
+_EXACT_ANALYSER = "lumikb_exact_2"
 _WRITER_BYTES = 64_000_000
 # Damaged files that an error names.
 _NAMES_MAX = 6
@@ -263,7 +263,7 @@ class TantivyLexicalIndex:
 
     def _document(self, row: LexicalRow) -> tantivy.Document:
         lengths = self._analysis.row(row).lengths
-        text = clean(row.text)
+        text = normalise(row.text)
         document = tantivy.Document()
         document.add_unsigned("key", row.key)
         document.add_text("kb_id", clean(row.kb_id))
