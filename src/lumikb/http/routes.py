@@ -1,5 +1,6 @@
 """Small things that route modules share."""
 
+import re
 from typing import Any
 
 from litestar import Request, Response
@@ -8,6 +9,8 @@ from litestar.types import Receive, Scope, Send
 
 from lumikb.http.context import current_request
 from lumikb.http.sse import CONTENT_TYPE
+
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
 def is_head() -> bool:
@@ -39,11 +42,20 @@ class _HeadersAloneApp(ASGIResponse):
 
 def accepts(request: Request[Any, Any, Any], media_type: str) -> bool:
     """Whether `Accept` names the media type explicitly (`*/*` does not count)."""
-    return media_type in request.headers.get("accept", "")
+    return _weight(request, media_type) > 0
 
 
 def wants_stream(request: Request[Any, Any, Any], default: bool) -> bool:
-    """An explicit `Accept` decides between an event stream and JSON, else the default of the route."""
-    if accepts(request, CONTENT_TYPE):
-        return True
-    return False if accepts(request, "application/json") else default
+    """An explicit `Accept` decides between an event stream and JSON by its weights, else the default of the route."""
+    stream, plain = _weight(request, CONTENT_TYPE), _weight(request, "application/json")
+    return stream >= plain if stream or plain else default
+
+
+def _weight(request: Request[Any, Any, Any], media_type: str) -> float:
+    """What `Accept` says of the media type, 0 to 1 (RFC 9110, section 12.5.1); 0 when it does not name it."""
+    for one in request.headers.get("accept", "").lower().split(","):
+        name, *parameters = (part.strip() for part in one.split(";"))
+        if name == media_type:
+            weights = [part[2:] for part in parameters if part.startswith("q=")]
+            return float(weights[0]) if weights and _WEIGHT.fullmatch(weights[0]) else 1.0
+    return 0.0

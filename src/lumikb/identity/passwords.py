@@ -21,7 +21,9 @@ _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$/QwQPUCrIX3RFN0fpDDFxA$D5DtSIuWuYDGj+t
 def hash_password(password: str) -> str:
     """Hash a new password; raises `WeakPasswordError` when its length is out of bounds."""
     if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
-        raise WeakPasswordError(f"A password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.")
+        raise WeakPasswordError(
+            f"A password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters.", field="password"
+        )
     with _turns:
         return _hasher.hash(password)
 

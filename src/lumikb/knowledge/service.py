@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.parse.errors import EncryptedError, ParseError, UnsupportedFormatError
-from lumikb.compute.parse.formats import Format, detect_format
+from lumikb.compute.parse.formats import Format, detect_format, named_format
 from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
@@ -286,6 +286,14 @@ def accepted_mime_type(head: bytes, filename: str) -> str:
         raise RefusedTypeError(error.message, **error.details) from error
     except ParseError as error:
         raise RefusedFileError(error.message, code=error.stable_code, **error.details) from error
+
+
+def check_extension(filename: str) -> None:
+    """Raise what refuses a name's type, before any byte of it has come."""
+    try:
+        named_format(filename)
+    except UnsupportedFormatError as error:
+        raise RefusedTypeError(error.message, **error.details) from error
 
 
 def safe_name(given: str, field: str) -> str:

@@ -18,7 +18,7 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.errors import DocumentNotFoundError, KbNotFoundError, RefusedFileError, TooManyUploadsError
 from lumikb.knowledge.models import Accepted, NewDocument, Upload
-from lumikb.knowledge.service import DocumentService, accepted_mime_type, check_password, checked
+from lumikb.knowledge.service import DocumentService, accepted_mime_type, check_extension, check_password, checked
 from lumikb.store.blobs.errors import BlobTooLargeError, UploadGoneError, UploadMismatchError
 from lumikb.store.blobs.port import HEAD_BYTES, BlobStore, StoredBlob
 from lumikb.store.blobs.uploads import UploadStore, UploadTicket
@@ -79,6 +79,7 @@ class UploadService:
     ) -> tuple[Upload, UploadTicket]:
         """Make room for a file; gives the upload and where its bytes go."""
         new = checked(new)
+        check_extension(new.filename)
         self._check_announced(size_bytes, sha256)
         target = await self._record.read_async(lambda read: self.writable_kb(read, actor, kb_id, collection))
         upload_id = new_id()

@@ -117,6 +117,18 @@ _READABLE = (
 )
 
 
+def named_format(filename: str) -> Format | None:
+    """The format that a name claims, None for a name without extension; raises `UnsupportedFormatError`."""
+    extension = PurePath(filename).suffix.lower()
+    named = _BY_EXTENSION.get(extension)
+    if extension and named is None:
+        raise UnsupportedFormatError(
+            f"Files of type {extension} cannot be read. Convert the file to {_READABLE} and upload that.",
+            extension=extension,
+        )
+    return named
+
+
 def detect_format(head: bytes, filename: str) -> Format:
     """The format of a file from its first bytes (64 KiB do, the whole file is exact) and its name.
 
@@ -125,13 +137,7 @@ def detect_format(head: bytes, filename: str) -> Format:
     """
     if not head:
         raise EmptyFileError("This file is empty. Upload a file that has content.")
-    extension = PurePath(filename).suffix.lower()
-    named = _BY_EXTENSION.get(extension)
-    if extension and named is None:
-        raise UnsupportedFormatError(
-            f"Files of type {extension} cannot be read. Convert the file to {_READABLE} and upload that.",
-            extension=extension,
-        )
+    named = named_format(filename)
     if head.startswith(_OLE_START):
         raise _ole_error(head, named)
     if head.startswith(_ZIP_STARTS):
