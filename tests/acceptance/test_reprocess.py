@@ -124,6 +124,7 @@ def searching(server: LumiServer, kb_id: str) -> Any:
             thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_search_answers_from_the_old_set_or_from_the_new(serve: ServerFactory) -> None:
     server = serve()
@@ -212,6 +213,7 @@ def test_a_job_that_is_cancelled_keeps_the_old(serve: ServerFactory) -> None:
         assert settings_of(api, kb_id)["chunk_tokens"] == 64
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_documents_that_come_change_and_go_meanwhile_are_right(
