@@ -22,7 +22,7 @@ ENGINE = "lumikb.store.jobs.engine:JobEngine"
 INGEST_POINTS = [
     *((INGEST, step, when, 1) for step in ("_parse", "_chunk", "_embed", "_store") for when in ("before", "after")),
     *((INGEST, "_embed", when, 2) for when in ("before", "after")),
-    *((INGEST, "_put", when, nth) for nth in (1, 2, 3) for when in ("before", "after")),
+    *(("lumikb.knowledge.derived", "put_for_job", when, nth) for nth in (1, 2, 3) for when in ("before", "after")),
     *((INGEST, "_show", "after", nth) for nth in (1, 2, 3, 4, 5)),
     (INGEST, "_publish", "before", 1),
     (INGEST, "_publish", "after", 1),

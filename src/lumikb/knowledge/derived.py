@@ -3,6 +3,7 @@
 Each carries the id it belongs to, so that no two owners ever share one and each can be erased without asking others.
 """
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
 from lumikb.knowledge import repository
 from lumikb.store.blobs.port import BlobStore
-from lumikb.store.jobs.repository import blobs_of_jobs
-from lumikb.store.record.engine import UnitOfWork
+from lumikb.store.jobs.models import Job
+from lumikb.store.jobs.repository import blobs_of_jobs, forget_blobs, note_blob
+from lumikb.store.record.engine import Record, UnitOfWork
 
 # What warnings of a text hold that stands on pictures, wholly or in part; the last one may stand for any. Spelt out, as
 # the parsers that give them are not loaded in this process.
@@ -105,6 +107,20 @@ def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:
         return False
     blobs.delete(sha256)
     return True
+
+
+def put_for_job(record: Record, blobs: BlobStore, job_id: str, data: bytes) -> str:
+    """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    record.write(lambda unit: note_blob(unit, job_id, sha256))
+    return blobs.put_bytes(data).sha256
+
+
+def clear_job(record: Record, blobs: BlobStore, job: Job) -> None:
+    """Erase what the steps of an ended job left for each other and nothing came to refer to."""
+    for sha256 in job.blobs:
+        record.write(lambda unit, sha256=sha256: erase_unreferenced(unit, blobs, sha256))
+    record.write(lambda unit: forget_blobs(unit, job.id))
 
 
 def without_text(parsed: ParsedText) -> ParsedText:

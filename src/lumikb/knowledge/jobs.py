@@ -1,6 +1,5 @@
 """The durable work behind documents: ingestion and erasure."""
 
-import hashlib
 import itertools
 import time
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbS
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
-from lumikb.store.jobs.repository import end_job, forget_blobs, is_open, note_blob, record_progress, sealed_of
+from lumikb.store.jobs.repository import end_job, is_open, record_progress, sealed_of
 from lumikb.store.record.changes import append_change
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.workers.errors import ParseCancelledError
@@ -111,9 +110,7 @@ class IngestHandler:
 
     def clear(self, job: Job) -> None:
         """See `JobHandler.clear`: chunks and vectors go, and a text that no version came to refer to."""
-        for sha256 in job.blobs:
-            self._record.write(lambda unit, sha256=sha256: derived.erase_unreferenced(unit, self._blobs, sha256))
-        self._record.write(lambda unit: forget_blobs(unit, job.id))
+        derived.clear_job(self._record, self._blobs, job)
 
     def _parse(self, job: Job) -> str:
         document = self._begin(job, Step.PARSE)
@@ -129,7 +126,8 @@ class IngestHandler:
                 )
             except ParseCancelledError:
                 raise JobCancelledError(CANCELLED) from None
-        key = self._put(job, derived.pack_parsed(document.latest_version_id, parsed, ocr_languages=languages))
+        packed = derived.pack_parsed(document.latest_version_id, parsed, ocr_languages=languages)
+        key = derived.put_for_job(self._record, self._blobs, job.id, packed)
 
         def keep(unit: UnitOfWork) -> None:
             repository.update_version(
@@ -157,7 +155,7 @@ class IngestHandler:
         parsed, read_in = derived.read_parsed(self._blobs, parsed_key)
         chunks = chunk_text(parsed, self._models().tokenizer, settings.chunk_params)
         packed = derived.pack_chunks(job.id, chunks, made_with=settings.made_with(read_in))
-        return self._put(job, packed), len(chunks)
+        return derived.put_for_job(self._record, self._blobs, job.id, packed), len(chunks)
 
     def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int, size: int) -> str:
         """Keep the vectors of `size` chunks from `start` on; gives their blob's key."""
@@ -178,7 +176,8 @@ class IngestHandler:
             self._show(job, Step.EMBED, (start + done) / count)
 
         vectors, copied = embed_chunks(embedder, part, hashes, known, advance)
-        return self._put(job, derived.pack_vectors(job.id, start, vectors, copied=copied))
+        packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
+        return derived.put_for_job(self._record, self._blobs, job.id, packed)
 
     def _text_hashes(self, parsed_key: str, chunks: list[Chunk]) -> list[str]:
         text = derived.get_parsed(self._blobs, parsed_key).text
@@ -233,17 +232,6 @@ class IngestHandler:
             return not self._record.read(lambda connection: is_open(connection, job.id))
 
         return cancelled
-
-    def _put(self, job: Job, data: bytes) -> str:
-        """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
-        sha256 = hashlib.sha256(data).hexdigest()
-
-        def note(unit: UnitOfWork) -> None:
-            repository.lock_blob(unit, sha256)
-            note_blob(unit, job.id, sha256)
-
-        self._record.write(note)
-        return self._blobs.put_bytes(data).sha256
 
     def _publish(
         self,

@@ -1,6 +1,5 @@
 """The durable work behind a change of settings: every document anew beside what readers see, then one switch."""
 
-import hashlib
 import itertools
 import time
 from collections.abc import Callable
@@ -35,7 +34,6 @@ from lumikb.store.jobs.repository import (
     forget_blobs,
     is_open,
     is_waited_for,
-    note_blob,
     record_progress,
 )
 from lumikb.store.record.changes import append_change
@@ -111,11 +109,8 @@ class ReprocessHandler:
 
     def clear(self, job: Job) -> None:
         """See `JobHandler.clear`: the sets that were replaced go, or those that were never switched to."""
-
         erase_left_sets(self._record, self._blobs, job.id)
-        for sha256 in job.blobs:
-            self._record.write(lambda unit, sha256=sha256: derived.erase_unreferenced(unit, self._blobs, sha256))
-        self._record.write(lambda unit: forget_blobs(unit, job.id))
+        derived.clear_job(self._record, self._blobs, job)
 
     def _make_some(self, job: Job) -> bool:
         """Make the sets of some documents; False when none is left."""
@@ -209,9 +204,7 @@ class ReprocessHandler:
     def _put(self, job: Job, version_id: str, text: _Text) -> str:
         """Keep a new text until its version refers to it; gives its key."""
         packed = derived.pack_parsed(version_id, text.parsed, ocr_languages=text.read_in)
-        sha256 = hashlib.sha256(packed).hexdigest()
-        self._record.write(lambda unit: note_blob(unit, job.id, sha256))
-        return self._blobs.put_bytes(packed).sha256
+        return derived.put_for_job(self._record, self._blobs, job.id, packed)
 
     def _switch(self, job: Job) -> bool:
         """Let everything that was made answer at once; False when documents have come that are yet to be made."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import PurePath
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -11,7 +10,7 @@ from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.parse.errors import EncryptedError, ParseError, UnsupportedFormatError
-from lumikb.compute.parse.formats import Format, detect_format, named_format
+from lumikb.compute.parse.formats import detect_format, named_format
 from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
@@ -280,8 +279,8 @@ def accepted_mime_type(head: bytes, filename: str) -> str:
         return detect_format(head, filename).mime_type
     except EncryptedError:
         # Accepted, and failed by the parser: a password can be given to a document, not to a refused upload.
-        extension = PurePath(filename).suffix.lower()
-        return next((kind.mime_type for kind in Format if extension in kind.extensions), "application/octet-stream")
+        named = named_format(filename)
+        return "application/octet-stream" if named is None else named.mime_type
     except UnsupportedFormatError as error:
         raise RefusedTypeError(error.message, **error.details) from error
     except ParseError as error:

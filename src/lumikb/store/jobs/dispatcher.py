@@ -68,14 +68,15 @@ class Dispatcher:
         """
         small, others = self._record.read(repository.count_dispatched)
         room = ENGINE_JOBS_MAX - small - others
-        beside = SMALL_JOBS_MAX - small if others >= self._engine.concurrency else 0
+        busy = others >= self._engine.concurrency
+        beside = SMALL_JOBS_MAX - small if busy else 0
         if max(room, beside) <= 0:
             return 0
         due = self._record.read(lambda connection: repository.undispatched_jobs(connection, max(room, beside)))
         handed_over: list[str] = []
         try:
             for job in due:
-                aside = job.priority == PRIORITY_SMALL and others >= self._engine.concurrency
+                aside = busy and job.priority == PRIORITY_SMALL
                 if (beside if aside else room) <= 0:
                     continue
                 self._engine.enqueue(job, aside=aside)
