@@ -5,10 +5,10 @@ export UV_PYTHON_DOWNLOADS ?= never
 export UV_LINK_MODE ?= copy
 # A start reads compiled files instead of compiling: .7 s of imports instead of 1.5, also where Python may not write any.
 export UV_COMPILE_BYTECODE ?= 1
+# Tests keep what pytest makes of them, which takes six seconds a process.
+test check test-slow: export PYTHONDONTWRITEBYTECODE =
 DATA ?= ../shared/data/cranfield
 JOBS ?= 2
-# Unit and contract tests wait for processes and timers now and then: a third one fills the gaps.
-QUICK_JOBS ?= 3
 UV = $$(tools/bootstrap-uv)
 RUN = .venv/bin
 
@@ -42,7 +42,7 @@ check: setup-dev static ## Format, lint, types, layers, unit and contract tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync types quick-tests
 
 quick-tests:
-	$(RUN)/pytest -q -n $(QUICK_JOBS) --dist loadgroup -m "not slow and not thorough and not acceptance" tests/unit tests/contract
+	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not thorough and not acceptance" tests/unit tests/contract
 
 test-slow: setup-dev ## Soak, chaos and packaging runs
 	$(RUN)/pytest -q -m slow tests

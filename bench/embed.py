@@ -1,4 +1,4 @@
-"""Texts embedded a second: LumiKB's bulk engine against sentence-transformers on torch, same model, same texts.
+"""Texts embedded a second: LumiKB's engine against sentence-transformers on torch, same model, same texts.
 
 python -m bench.embed [--texts 256] [--rounds 5] [--threads 2]
 """
@@ -68,12 +68,14 @@ def lumikb_side(cache: str, threads: str, count: str) -> tuple[dict[str, Any], R
     def run(_: dict[str, Any]) -> dict[str, Any]:
         vectors: list[Any] = []
         seconds = timed(
-            lambda: vectors.append(models.bulk.embed([tokens.ids for tokens in models.tokenizer.encode_batch(texts)]))
+            lambda: vectors.append(
+                models.embedder.embed([tokens.ids for tokens in models.tokenizer.encode_batch(texts)])
+            )
         )
         return {"seconds": seconds, "vectors": _pack(vectors[0])}
 
     run({})
-    return {"engine": type(models.bulk).__name__, "tier": models.bulk.tier}, run
+    return {"engine": type(models.embedder).__name__, "tier": models.embedder.tier}, run
 
 
 def peer_side(model_folder: str, threads: str, count: str) -> tuple[dict[str, Any], Run]:

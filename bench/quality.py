@@ -80,7 +80,7 @@ class Collection:
         models = self._platform.models()
         parsed = [ParsedText(text=f"{item.get('title', '')}\n\n{item['text']}".strip()) for item in batch]
         chunks = [chunk_text(text, models.tokenizer, ChunkParams()) for text in parsed]
-        vectors = iter(models.bulk.embed([chunk.token_ids for some in chunks for chunk in some]).astype("<f2"))
+        vectors = iter(models.embedder.embed([chunk.token_ids for some in chunks for chunk in some]).astype("<f2"))
 
         def store(unit: UnitOfWork) -> None:
             for item, text, some in zip(batch, parsed, chunks, strict=True):
@@ -105,7 +105,7 @@ class Collection:
                     for chunk in some
                 ]
                 facts = {"id": document_id, "version_id": document.latest_version_id, "document_id": document_id}
-                facts |= {"model_id": models.bulk.model_id, "model_tier": models.bulk.tier, "params": {}}
+                facts |= {"model_id": models.embedder.model_id, "model_tier": models.embedder.tier, "params": {}}
                 keys = repository.create_chunk_set(unit, facts, rows)
                 repository.update_document(
                     unit, document_id, status=DocumentStatus.READY, current_chunk_set_id=document_id

@@ -157,7 +157,7 @@ class Settings:
     )
     embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)
     embedding_engine: str = setting(
-        "auto", "Engine for bulk embedding: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")
+        "auto", "Engine of the embedding model: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")
     )
     search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
     index_poll_seconds: float = setting(

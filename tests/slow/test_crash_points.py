@@ -29,7 +29,7 @@ INGEST_POINTS = [
     (INGEST, "clear", "before", 1),
     (INGEST, "clear", "after", 1),
     *((ENGINE, method, when, 1) for method in ("enqueue", "_begin", "_clear") for when in ("before", "after")),
-    ("lumikb.store.jobs.repository", "mark_dispatched", "before", 1),
+    ("lumikb.store.jobs.repository", "claim_jobs", "before", 1),
     ("lumikb.store.jobs.repository", "end_job", "after", 1),
     ("lumikb.knowledge.derived", "erase_unreferenced", "before", 1),
     ("lumikb.knowledge.derived", "erase_unreferenced", "after", 2),

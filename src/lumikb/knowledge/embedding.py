@@ -1,6 +1,5 @@
 """Vectors of passages: taken over from passages of the same text, computed for the others."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,22 +13,23 @@ from lumikb.knowledge import repository
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
 
+HASHES_ASKED_AT_ONCE = 1000
+
 Vectors = Mapping[str, NDArray[np.float16]]
 
 
-def text_sha256(text: str) -> str:
-    """What tells whether two passages have the same text."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder) -> Vectors:
-    """Vectors of a chunk set by the hash of their text, if they are of this model."""
-    packed = repository.embeddings_by_text(connection, chunk_set_id, embedder.model_id, embedder.tier)
-    return {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
+def known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk]) -> Vectors:
+    """Vectors that a chunk set has for the texts of `chunks`, by the hash of the text, if they are of this model."""
+    known: dict[str, NDArray[np.float16]] = {}
+    for start in range(0, len(chunks), HASHES_ASKED_AT_ONCE):
+        some = [chunk.text_sha256 for chunk in chunks[start : start + HASHES_ASKED_AT_ONCE]]
+        packed = repository.embeddings_by_text(connection, chunk_set_id, embedder.model_id, embedder.tier, some)
+        known |= {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
+    return known
 
 
 def embed_chunks(
-    embedder: Embedder, chunks: Sequence[Chunk], hashes: Sequence[str], known: Vectors, advance: Callable[[int], None]
+    embedder: Embedder, chunks: Sequence[Chunk], known: Vectors, advance: Callable[[int], None]
 ) -> tuple[NDArray[np.float32], int]:
     """A row for each chunk, and how many were taken over from `known`.
 
@@ -37,9 +37,9 @@ def embed_chunks(
     """
     vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
     fresh: list[int] = []
-    for at, sha256 in enumerate(hashes):
-        if sha256 in known:
-            vectors[at] = known[sha256]
+    for at, chunk in enumerate(chunks):
+        if chunk.text_sha256 in known:
+            vectors[at] = known[chunk.text_sha256]
         else:
             fresh.append(at)
     copied = len(chunks) - len(fresh)

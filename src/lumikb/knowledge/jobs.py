@@ -19,7 +19,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import base_repository, derived, repository, settings_repository
-from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors, text_sha256
+from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_upload_warning
 from lumikb.store.blobs.port import BlobStore
@@ -79,7 +79,7 @@ class IngestHandler:
                 chunks_key, count = steps.run(f"chunk{again}", self._chunk, job, parsed_key)
                 size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
                 vectors_keys = [
-                    steps.run(f"embed {start}{again}", self._embed, job, parsed_key, chunks_key, start, size)
+                    steps.run(f"embed {start}{again}", self._embed, job, chunks_key, start, size)
                     for start in range(0, count, size)
                 ]
                 if steps.run(f"store{again}", self._store, job, parsed_key, chunks_key, vectors_keys):
@@ -157,31 +157,26 @@ class IngestHandler:
         packed = derived.pack_chunks(job.id, chunks, made_with=settings.made_with(read_in))
         return derived.put_for_job(self._record, self._blobs, job.id, packed), len(chunks)
 
-    def _embed(self, job: Job, parsed_key: str, chunks_key: str, start: int, size: int) -> str:
+    def _embed(self, job: Job, chunks_key: str, start: int, size: int) -> str:
         """Keep the vectors of `size` chunks from `start` on; gives their blob's key."""
         chunks = derived.get_chunks(self._blobs, chunks_key)
         count = len(chunks)
         document = self._begin(job, Step.EMBED, start / count)
         part = chunks[start : start + size]
         del chunks
-        embedder = self._models().bulk
+        embedder = self._models().embedder
         known: Vectors = {}
         if (set_id := document.current_chunk_set_id) is not None:
-            known = self._record.read(lambda read: known_vectors(read, set_id, embedder))
-        hashes = self._text_hashes(parsed_key, part) if known else [""] * len(part)
+            known = self._record.read(lambda read: known_vectors(read, set_id, embedder, part))
 
         def advance(done: int) -> None:
             if self._stopping():
                 raise JobCancelledError("The process is going down.")
             self._show(job, Step.EMBED, (start + done) / count)
 
-        vectors, copied = embed_chunks(embedder, part, hashes, known, advance)
+        vectors, copied = embed_chunks(embedder, part, known, advance)
         packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
         return derived.put_for_job(self._record, self._blobs, job.id, packed)
-
-    def _text_hashes(self, parsed_key: str, chunks: list[Chunk]) -> list[str]:
-        text = derived.get_parsed(self._blobs, parsed_key).text
-        return [text_sha256(text[chunk.char_start : chunk.char_end]) for chunk in chunks]
 
     def _settings(self, connection: Connection, document: Document) -> KbSettings:
         overrides = settings_repository.find_overrides(connection, document.kb_id)
@@ -246,7 +241,7 @@ class IngestHandler:
             raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
         append_change(unit, document.kb_id, "remove", repository.chunk_keys_of(unit.connection, document))
-        embedder = self._models().bulk
+        embedder = self._models().embedder
         values = {
             "id": job.id,
             "version_id": document.latest_version_id,
@@ -350,7 +345,7 @@ def chunk_row(
         "char_start": chunk.char_start,
         "char_end": chunk.char_end,
         "text": text,
-        "text_sha256": text_sha256(text),
+        "text_sha256": chunk.text_sha256,
         "page_number": chunk.page_number,
         "section_header": chunk.section_header,
         "token_count": len(chunk.token_ids),

@@ -202,12 +202,15 @@ def create_chunk_set(unit: UnitOfWork, values: dict[str, Any], rows: list[dict[s
     return chunk_keys(unit.connection, chunk_set_id=values["id"])
 
 
-def embeddings_by_text(connection: Connection, chunk_set_id: str, model_id: str, tier: str) -> dict[str, bytes]:
-    """Embeddings of a chunk set by the hash of their text, none if the set is of another model."""
+def embeddings_by_text(
+    connection: Connection, chunk_set_id: str, model_id: str, tier: str, hashes: Sequence[str]
+) -> dict[str, bytes]:
+    """Embeddings that a chunk set has for texts of these hashes, none if the set is of another model."""
     rows = connection.execute(
         select(chunks.c.text_sha256, chunks.c.embedding)
         .join(chunk_sets, chunk_sets.c.id == chunks.c.chunk_set_id)
         .where(chunk_sets.c.id == chunk_set_id, chunk_sets.c.model_id == model_id, chunk_sets.c.model_tier == tier)
+        .where(chunks.c.text_sha256.in_(hashes))
     )
     return {row.text_sha256: row.embedding for row in rows}
 

@@ -19,7 +19,7 @@ from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge import base_repository, derived, settings_repository
 from lumikb.knowledge import reprocess_repository as repository
-from lumikb.knowledge.embedding import embed_chunks, known_vectors, text_sha256
+from lumikb.knowledge.embedding import embed_chunks, known_vectors
 from lumikb.knowledge.errors import TextLostError
 from lumikb.knowledge.jobs import CANCEL_SECONDS, CANCELLED, chunk_row
 from lumikb.knowledge.models import KbSettings
@@ -131,13 +131,12 @@ class ReprocessHandler:
         models = self._models()
         chunks = chunk_text(text.parsed, models.tokenizer, target.chunk_params)
         passages = [text.parsed.text[chunk.char_start : chunk.char_end] for chunk in chunks]
-        known = self._record.read(lambda read: known_vectors(read, document.set_id, models.bulk))
+        known = self._record.read(lambda read: known_vectors(read, document.set_id, models.embedder, chunks))
 
         def advance(done: int) -> None:
             self._show(job, progress, done / len(chunks))
 
-        hashes = [text_sha256(passage) for passage in passages] if known else [""] * len(chunks)
-        vectors, _ = embed_chunks(models.bulk, chunks, hashes, known, advance)
+        vectors, _ = embed_chunks(models.embedder, chunks, known, advance)
         set_id, version_id = new_id(), new_id() if text.is_new else document.version_id
         rows = [
             chunk_row(job.kb_id or "", document.document_id, set_id, chunk, passage, vector.astype("<f2").tobytes())
@@ -147,8 +146,8 @@ class ReprocessHandler:
             "id": set_id,
             "version_id": version_id,
             "document_id": document.document_id,
-            "model_id": models.bulk.model_id,
-            "model_tier": models.bulk.tier,
+            "model_id": models.embedder.model_id,
+            "model_tier": models.embedder.tier,
             "params": target.made_with(text.read_in) | ({"warnings": text.parsed.warnings} if text.is_new else {}),
         }
         key = self._put(job, version_id, text) if text.is_new else None

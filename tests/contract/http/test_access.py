@@ -128,6 +128,7 @@ def test_wrong_credentials_are_told_the_same_whether_or_not_the_account_exists(
     assert "set-cookie" not in by_form.headers
 
 
+@pytest.mark.thorough
 def test_guessing_passwords_is_slowed_down(anonymous: LumiClient, target: Target) -> None:
     nobody = f"{unique('nobody').replace(' ', '-')}@example.org"
     for _ in range(100):
@@ -283,6 +284,7 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(api: LumiClient, anon
     assert_error(api.delete(f"/api-keys/{key['id']}"), 404, "API_KEY_NOT_FOUND")
 
 
+@pytest.mark.thorough
 def test_an_expired_key_is_none(api: LumiClient, anonymous: LumiClient) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
     key = api.post("/api-keys", json={"name": "Old", "scopes": ["read"], "expires_at": soon}).json()["key"]

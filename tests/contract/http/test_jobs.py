@@ -71,7 +71,7 @@ def begun(api: LumiClient, kb_id: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("prefix", ["", "/admin"])
+@pytest.mark.parametrize("prefix", ["", pytest.param("/admin", marks=pytest.mark.thorough)])
 def test_a_cancelled_job_leaves_a_document_that_can_be_tried_again(
     api: LumiClient, begun: dict[str, Any], prefix: str
 ) -> None:
@@ -89,6 +89,7 @@ def test_a_cancelled_job_leaves_a_document_that_can_be_tried_again(
     assert job_of(api, begun)["status"] == "cancelled"
 
 
+@pytest.mark.thorough
 def test_a_queued_job_is_cancelled_before_its_turn(api: LumiClient, kb_id: str, begun: dict[str, Any]) -> None:
     waiting = [api.upload(kb_id, f"{number}.txt", b"Wait. %d " % number + LONG_TEXT) for number in range(4)]
     assert api.post(f"/jobs/{waiting[-1]['job_id']}/cancel").status_code == 200
@@ -112,6 +113,7 @@ def test_only_what_did_not_end_well_is_tried_again(api: LumiClient, library: Lib
     api.post(f"/jobs/{begun['job_id']}/cancel")
 
 
+@pytest.mark.thorough
 def test_jobs_are_changed_by_who_may_write_in_their_knowledge_base(
     key_client: Callable[..., LumiClient], kb_id: str, begun: dict[str, Any], library: Library, api: LumiClient
 ) -> None:
@@ -123,6 +125,7 @@ def test_jobs_are_changed_by_who_may_write_in_their_knowledge_base(
 
 
 @pytest.mark.parametrize("path", ["/operations/queue/status", "/admin/queue/status"])
+@pytest.mark.thorough
 def test_the_queue_shows_its_depth_and_age(
     api: LumiClient, key_client: Callable[..., LumiClient], begun: dict[str, Any], path: str
 ) -> None:

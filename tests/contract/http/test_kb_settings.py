@@ -71,6 +71,7 @@ def test_a_setting_that_cannot_be_is_refused(
     assert api.get(path_of(kb_id)).json() == before
 
 
+@pytest.mark.thorough
 def test_a_change_processes_documents_again_and_switches_when_all_are_done(api: LumiClient, kb_id: str) -> None:
     document = api.upload_ready(kb_id, "herons.md", TEXT)
     state = api.patch(path_of(kb_id), json={"chunk_tokens": 48}).json()

@@ -41,6 +41,7 @@ def operations(client: LumiClient, ids: dict[str, str], *methods: str) -> Iterat
                 yield method, filled, item[method]
 
 
+@pytest.mark.thorough
 def test_no_parameter_of_an_address_takes_a_number_that_is_too_large(whole: LumiClient, ids: dict[str, str]) -> None:
     needed = {"query": "lamp", "document_id": ids["document_id"], "start": 0, "end": 1}
     tried: set[str] = set()
@@ -58,6 +59,7 @@ def test_no_parameter_of_an_address_takes_a_number_that_is_too_large(whole: Lumi
     assert tried >= {"page", "limit", "version", "start", "end", "min_score"}
 
 
+@pytest.mark.thorough
 def test_no_body_takes_a_number_that_is_too_large(whole: LumiClient, ids: dict[str, str]) -> None:
     schemas = whole.get("/openapi.json").json()["components"]["schemas"]
     tried: set[str] = set()

@@ -108,6 +108,7 @@ def identity(record: Record, limit: SignInLimit) -> IdentityService:
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.org"])
+@pytest.mark.thorough
 def test_a_refusal_is_the_same_and_costs_the_same_whether_or_not_there_is_an_account(
     identity: IdentityService, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

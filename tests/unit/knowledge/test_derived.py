@@ -57,7 +57,14 @@ def test_a_map_alone_has_no_text() -> None:
 
 def test_chunks_come_back_in_order(blobs: LocalBlobStore) -> None:
     chunks = [
-        Chunk(ordinal=at, char_start=at * 5, char_end=at * 5 + 5, token_ids=[at, at + 1], section_header="A > B")
+        Chunk(
+            ordinal=at,
+            char_start=at * 5,
+            char_end=at * 5 + 5,
+            token_ids=[at, at + 1],
+            text_sha256="a" * 64,
+            section_header="A > B",
+        )
         for at in range(3)
     ]
     made_with = {"chunk_tokens": 64}

@@ -91,7 +91,7 @@ class Bench:
     def __init__(self, record: Record, blobs: LocalBlobStore) -> None:
         self.record, self.blobs = record, blobs
         self.embedder, self.parser = Embedder(), Parser()
-        models = Models(TOKENIZER, lambda: self.embedder, lambda: self.embedder)  # pyright: ignore[reportArgumentType]
+        models = Models(TOKENIZER, lambda: self.embedder)  # pyright: ignore[reportArgumentType]
         parts: tuple[Any, ...] = (record, blobs, self.parser, lambda: models)
         self.ingestion = IngestHandler(*parts, Sealer("s" * 40, "test"), DEFAULTS, lambda: False)
         self.handler = ReprocessHandler(*parts, lambda: False)
@@ -206,6 +206,7 @@ def test_an_overlap_that_follows_the_server_fits_the_chunks(bench: Bench) -> Non
     assert DEFAULTS.overridden_by({"chunk_tokens": 16, "chunk_overlap": 100}).chunk_overlap == 8
 
 
+@pytest.mark.thorough
 def test_every_document_is_switched_at_once_and_the_old_sets_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reprocess, "DOCUMENTS_PER_STEP", 5)
     documents = [bench.ingest(f"{number}.txt", f"{TEXT} {number}") for number in range(7)]
@@ -311,7 +312,7 @@ def test_a_search_that_meets_the_switch_is_done_again(bench: Bench) -> None:
             return found
 
     index: Any = Index()
-    models = Models(TOKENIZER, lambda: bench.embedder, lambda: bench.embedder)  # pyright: ignore[reportArgumentType]
+    models = Models(TOKENIZER, lambda: bench.embedder)  # pyright: ignore[reportArgumentType]
     bases = KnowledgeBaseService(kb_create_level=2, undo_seconds=30)
     service = RetrievalService(bench.record, index, bases, lambda: models, candidates=100)
     hits = service.search(bench.actor, SearchRequest("herons", limit=50, hybrid=False))

@@ -1,5 +1,6 @@
 """A parsed text to passages of bounded size: one pass over the model's tokens, cut at the best boundary in reach."""
 
+import hashlib
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -186,6 +187,7 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
                 char_start=start,
                 char_end=end,
                 token_ids=tokens.ids[first:last],
+                text_sha256=_sha256(text[start:end]),
                 page_number=parsed.page_at(start),
                 section_header=paths[heading] if heading >= 0 else None,
             )
@@ -215,5 +217,17 @@ def _whole(parsed: ParsedText, unknown_id: int) -> list[Chunk]:
     path = parsed.section_header_at(_first_word(parsed.text, start, end))
     page = parsed.page_at(start)
     return [
-        Chunk(ordinal=0, char_start=start, char_end=end, token_ids=[unknown_id], page_number=page, section_header=path)
+        Chunk(
+            ordinal=0,
+            char_start=start,
+            char_end=end,
+            token_ids=[unknown_id],
+            text_sha256=_sha256(parsed.text[start:end]),
+            page_number=page,
+            section_header=path,
+        )
     ]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

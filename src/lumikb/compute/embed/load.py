@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Literal
 
 from lumikb.compute.embed.embedder import COSINE_MIN, Embedder, Marks, WordTable, self_test
@@ -20,42 +20,33 @@ _log = get_logger(__name__)
 
 
 class Models:
-    """The tokeniser, the engine for queries and the engine for documents; each engine loads when it is first asked for.
+    """The tokeniser and the embedding engine, which loads when it is first asked for.
 
-    Queries have ONNX Runtime to themselves, so that none waits for a pass of documents: while documents are embedded a
-    query takes 7 ms at the median, and 24 to 66 on a shared engine. Documents go to OpenVINO where the CPU multiplies
-    bfloat16, and share the queries' engine elsewhere, where both are equally fast.
+    One engine for queries and documents: a second one would cost 70 MB, and a query waits for one pass of documents at
+    most, some 20 ms.
     """
 
-    def __init__(self, tokenizer: Tokenizer, query: Callable[[], Embedder], bulk: Callable[[], Embedder]) -> None:
+    def __init__(self, tokenizer: Tokenizer, make: Callable[[], Embedder]) -> None:
         self.tokenizer = tokenizer
-        self._makers = {"query": query, "bulk": bulk}
-        self._engines: dict[str, Embedder] = {}
-        self._lock = RLock()
+        self._make = make
+        self._embedder: Embedder | None = None
+        self._lock = Lock()
 
     @property
-    def query(self) -> Embedder:
-        """The engine for a few short texts."""
-        return self._engine("query")
-
-    @property
-    def bulk(self) -> Embedder:
-        """The engine for many texts."""
-        return self._engine("bulk")
-
-    def _engine(self, role: str) -> Embedder:
+    def embedder(self) -> Embedder:
+        """The engine. Raises `EngineError` when none computes correct vectors."""
         with self._lock:
-            if role not in self._engines:
-                self._engines[role] = self._makers[role]()
-            return self._engines[role]
+            if self._embedder is None:
+                self._embedder = self._make()
+            return self._embedder
 
 
 def load_models(cache_dir: Path, *, threads: int, engine: Engine) -> Models:
     """Prepare the embedding model; the first call on a machine builds its graph in `cache_dir` (about a second).
 
-    `auto` takes OpenVINO for documents where the CPU multiplies bfloat16. An engine whose numbers are wrong on this
-    machine is refused with a warning in the log, and the other one is tried. Raises `ModelMissingError`; an engine
-    that is asked for raises `EngineError` when none passes.
+    `auto` takes OpenVINO where the CPU multiplies bfloat16, and ONNX Runtime elsewhere, where both are equally fast. An
+    engine whose numbers are wrong on this machine is refused with a warning in the log, and the other one is tried.
+    Raises `ModelMissingError`.
     """
     model = find_model_files()
     files = ensure_graph(model, cache_dir)
@@ -63,27 +54,22 @@ def load_models(cache_dir: Path, *, threads: int, engine: Engine) -> Models:
     marks = Marks(tokenizer.cls_id, tokenizer.sep_id)
     table = WordTable(files.words)
     bfloat16 = multiplies_bfloat16()
+    tier = "bf16" if bfloat16 else "fp32"
 
-    wants_openvino = engine == "openvino" or (engine == "auto" and bfloat16)
+    makers: dict[str, Callable[[], Embedder]] = {
+        "onnx": lambda: OnnxEmbedder(files, table, marks, threads=threads),
+        "openvino": lambda: OpenVinoEmbedder(files, table, marks, threads=threads, tier=tier),
+    }
+    first = engine if engine != "auto" else "openvino" if bfloat16 else "onnx"
 
-    def openvino() -> Embedder | None:
-        tier = "bf16" if bfloat16 else "fp32"
-        return _try_engine(
-            "openvino", lambda: OpenVinoEmbedder(files, table, marks, threads=threads, tier=tier), tokenizer
-        )
+    def embedder() -> Embedder:
+        for name in sorted(makers, key=lambda name: name != first):
+            usable = _try_engine(name, makers[name], tokenizer)
+            if usable is not None:
+                return usable
+        raise EngineError("No embedding engine computes correct vectors here: see the log for reasons.")
 
-    def query() -> Embedder:
-        onnx = _try_engine("onnx", lambda: OnnxEmbedder(files, table, marks, threads=threads), tokenizer)
-        usable = onnx or openvino()
-        if usable is None:
-            raise EngineError("No embedding engine computes correct vectors here: see the log for reasons.")
-        return usable
-
-    def bulk() -> Embedder:
-        return (openvino() if wants_openvino else None) or models.query
-
-    models = Models(tokenizer, query, bulk)
-    return models
+    return Models(tokenizer, embedder)
 
 
 def _try_engine(name: str, make: Callable[[], Embedder], tokenizer: Tokenizer) -> Embedder | None:

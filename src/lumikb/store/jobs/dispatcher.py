@@ -1,33 +1,32 @@
-"""The dispatcher: hands jobs of the record to the engine, and takes over the work of processes that died."""
+"""The dispatcher: starts jobs of the record on the engine, and takes over the work of processes that died."""
 
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
-from lumikb.store.jobs.engine import JobEngine
+from lumikb.store.jobs.engine import JobEngine, Lane
 from lumikb.store.jobs.models import DEAD_AFTER, PRIORITY_SMALL
 from lumikb.store.record.engine import Record
 
-# Open jobs that the engine is given at most: the others wait in the record, in the order of their priority, where ten
-# thousand of them cost the engine nothing.
-ENGINE_JOBS_MAX = 200
-# Small ones among them, while others have all workers.
-SMALL_JOBS_MAX = 10
+# Jobs that one round looks at or forgets.
+ROUND_JOBS_MAX = 200
 IDLE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
 CLEAN_UP_SECONDS = 3600.0
-# A job that was handed over is known to the engine at once; this leaves room for a slow commit.
+# A job that was claimed is known to the engine at once; this leaves room for a slow commit.
 LOST_AFTER = timedelta(seconds=60)
 
 log = get_logger(__name__)
 
 
 class Dispatcher:
-    """A background thread; woken by the commit of a job, and at least once a second.
+    """A background thread; woken by the commit of a job and by a place that becomes free, and at least once a second.
 
     `alone` says that no other process can work on this record (an embedded profile, whose data directory is locked):
     then the work of every other executor is taken over at once instead of after `DEAD_AFTER`. Jobs that have ended are
@@ -52,6 +51,7 @@ class Dispatcher:
         self.take_over()
         self.redispatch_lost(timedelta())
         self._record.listen(repository.TOPIC, self._wake.set)
+        self._engine.on_place = self._wake.set
         self._thread.start()
 
     def close(self) -> None:
@@ -61,33 +61,39 @@ class Dispatcher:
         self._thread.join()
 
     def dispatch(self) -> int:
-        """Hand over what is due, most urgent first, as long as the engine has room; gives how many jobs that were.
+        """Start what is due, most urgent first, as far as there are places; gives how many jobs that were.
 
-        While jobs that may take minutes have all workers, small ones are handed to the place beside these, a few at a
-        time and even when there is no room for more; the others of them wait in the record for either.
+        While jobs that may take minutes have all places, small ones have one beside these.
         """
-        small, others = self._record.read(repository.count_dispatched)
-        room = ENGINE_JOBS_MAX - small - others
-        busy = others >= self._engine.concurrency
-        beside = SMALL_JOBS_MAX - small if busy else 0
-        if max(room, beside) <= 0:
-            return 0
-        due = self._record.read(lambda connection: repository.undispatched_jobs(connection, max(room, beside)))
-        handed_over: list[str] = []
-        try:
-            for job in due:
-                aside = busy and job.priority == PRIORITY_SMALL
-                if (beside if aside else room) <= 0:
-                    continue
-                self._engine.enqueue(job, aside=aside)
-                handed_over.append(job.id)
-                room -= 1
-                beside -= aside
-        finally:
-            # A crash before this line hands the same jobs over again, which the engine ignores.
-            if handed_over:
-                self._record.write(lambda unit: repository.mark_dispatched(unit, handed_over))
-        return len(handed_over)
+        return sum(self._fill(lane) for lane in Lane)
+
+    def _fill(self, lane: Lane) -> int:
+        started = 0
+        while (places := self._engine.free(lane)) > 0:
+            due = self._record.read(lambda read, places=places: self._due(read, lane, places))
+            claimed = self._record.write(lambda unit, due=due: repository.claim_jobs(unit, due)) if due else []
+            if not claimed:
+                break
+            for at, job_id in enumerate(claimed):
+                try:
+                    self._engine.start(job_id, lane)
+                except BaseException:
+                    self._record.write(
+                        lambda unit, at=at, claimed=claimed: repository.mark_undispatched(unit, claimed[at:])
+                    )
+                    raise
+            started += len(claimed)
+        return started
+
+    def _due(self, read: Connection, lane: Lane, limit: int) -> list[str]:
+        background = self._engine.background
+        match lane:
+            case Lane.MAIN:
+                return repository.undispatched_jobs(read, limit, but_types=background)
+            case Lane.SMALL:
+                return repository.undispatched_jobs(read, limit, but_types=background, priority=PRIORITY_SMALL)
+            case Lane.BACKGROUND:
+                return repository.undispatched_jobs(read, limit, types=background)
 
     def take_over(self) -> None:
         """Resume work whose executor is dead, and work that says it is ours but has not been here for two rounds.
@@ -108,9 +114,7 @@ class Dispatcher:
     def redispatch_lost(self, older_than: timedelta = LOST_AFTER) -> None:
         """Hand over again what the engine does not know although it was handed over, as after a restored backup."""
         before = clock.now() - older_than
-        open_jobs = self._record.read(
-            lambda connection: repository.dispatched_jobs(connection, before, ENGINE_JOBS_MAX)
-        )
+        open_jobs = self._record.read(lambda connection: repository.dispatched_jobs(connection, before, ROUND_JOBS_MAX))
         lost = self._engine.forget_lost(open_jobs) if open_jobs else []
         if lost:
             log.warning("jobs handed over again", count=len(lost))
@@ -118,7 +122,7 @@ class Dispatcher:
 
     def clean_up(self) -> None:
         """Forget jobs that ended longer ago than they are kept."""
-        while gone := self._record.write(lambda unit: repository.forget_ended(unit, self._kept_for, ENGINE_JOBS_MAX)):
+        while gone := self._record.write(lambda unit: repository.forget_ended(unit, self._kept_for, ROUND_JOBS_MAX)):
             self._engine.forget(gone)
 
     def _loop(self) -> None:

@@ -1,17 +1,20 @@
 """The job engine: DBOS workflows behind the jobs table.
 
-A job of the record becomes a workflow under the job's id, so starting it twice is starting it once. Workflows of a
-process that died stay pending; the dispatcher's watchdog resumes them here. DBOS keeps its own store: an SQLite file
-beside the record's (never the same one), or a schema of its own in the record's PostgreSQL.
+A job of the record becomes a workflow under the job's id, so starting it twice is starting it once. What waits, waits
+in the record: the engine is given a job when there is a place for it, and begins at once. Workflows of a process that
+died stay pending; the dispatcher's watchdog resumes them here. DBOS keeps its own store: an SQLite file beside the
+record's (never the same one), or a schema of its own in the record's PostgreSQL.
 """
 
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, TypeVar
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, StepOptions
+from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
 from dbos import error as dbos_error
 
 from lumikb.kit.errors import LumiError, UnavailableError
@@ -24,12 +27,10 @@ from lumikb.store.record.engine import Record, UnitOfWork
 
 Result = TypeVar("Result")
 
-# Each queue but the first runs one job at a time, beside those of the others.
-QUEUE, SMALL_QUEUE, BACKGROUND_QUEUE = "jobs", "small", "background"
-# DBOS polls its queues and has no public way to be woken: half a second costs about 1 % of a core when idle.
-QUEUE_POLL_SECONDS = 0.5
-SMALL_POLL_SECONDS = 1.0
-BACKGROUND_POLL_SECONDS = 2.0
+# DBOS resumes workflows through queues, which it polls: half a second costs about 1 % of a core when idle.
+RESUME_POLL_SECONDS = 1.0
+# A place is kept so long for a job that was started or resumed and has not begun.
+KEPT_SECONDS = 10.0
 # DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
 WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
@@ -41,6 +42,18 @@ DEATHS_MAX = 20
 _AT_WORK = ("PENDING", "ENQUEUED", "DELAYED")
 
 log = get_logger(__name__)
+
+
+class Lane(StrEnum):
+    """Where a job has its place: jobs of one lane never wait for those of another.
+
+    `MAIN` has as many as there are workers. One small job goes beside these while they are all at work, and one of
+    those that may take hours.
+    """
+
+    MAIN = "jobs"
+    SMALL = "small"
+    BACKGROUND = "background"
 
 
 class InterruptedJob(BaseException):
@@ -112,10 +125,10 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 class JobEngine:
-    """Runs the handlers of jobs, `concurrency` at a time in this process and one small one, most urgent first.
+    """Runs the handlers of jobs, `concurrency` at a time in the main lane of this process.
 
-    Jobs of the types `background` may take hours: they run one at a time, beside the others and never in their place.
-    One engine a process: DBOS keeps its registry in the process.
+    Jobs of the types `background` may take hours: they have a lane of their own. `on_place` is called when a place has
+    become free. One engine a process: DBOS keeps its registry in the process.
     """
 
     def __init__(
@@ -130,23 +143,26 @@ class JobEngine:
         deaths_max: int = DEATHS_MAX,
         background: Collection[str] = (),
     ) -> None:
-        self._background = background
+        self.background = frozenset(background)
+        self.on_place: Callable[[], None] = lambda: None
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
-        self.concurrency = concurrency
+        self._concurrency = concurrency
+        self._places = {Lane.MAIN: concurrency, Lane.SMALL: 1, Lane.BACKGROUND: 1}
         self._deaths_max = deaths_max
         self.closing = closing
         self._attempts_max = attempts_max
-        self._active: set[str] = set()
-        self._active_lock = threading.Lock()
+        self._active: dict[str, Lane] = {}
+        self._kept: dict[str, tuple[Lane, float]] = {}
+        self._places_lock = threading.Lock()
         # Attempts that were counted and have not ended; held while one is counted, so that none is after `close` began.
         self._counted: set[str] = set()
         self._counted_lock = threading.Lock()
         self.executor_id = f"{os.getpid()}-{new_id()[-12:]}"
 
     def open(self) -> None:
-        """Start the engine; it takes up enqueued work at once, and pending work of others only by `resume`."""
+        """Start the engine; pending work of others it takes up only by `resume`."""
         config: DBOSConfig = {
             "name": "lumikb",
             "system_database_url": self._store_url,
@@ -154,7 +170,8 @@ class JobEngine:
             "executor_id": self.executor_id,
             "application_version": WORKFLOW_VERSION,
             "console_log_level": "ERROR",
-            "max_executor_threads": self.concurrency + 6,
+            # What runs and as much that was resumed: a workflow that waited for a thread would look like a lost one.
+            "max_executor_threads": 2 * self._concurrency + 6,
         }
         DBOS(config=config)
 
@@ -163,15 +180,11 @@ class JobEngine:
 
         self._workflow = DBOS.workflow(name="job")(run)
         DBOS.launch()
-        for queue, concurrency, poll_seconds in (
-            (QUEUE, self.concurrency, QUEUE_POLL_SECONDS),
-            (SMALL_QUEUE, 1, SMALL_POLL_SECONDS),
-            (BACKGROUND_QUEUE, 1, BACKGROUND_POLL_SECONDS),
-        ):
+        for lane in (Lane.MAIN, Lane.BACKGROUND):
             DBOS.register_queue(
-                queue,
-                worker_concurrency=concurrency,
-                polling_interval_sec=poll_seconds,
+                lane,
+                worker_concurrency=self._places[lane],
+                polling_interval_sec=RESUME_POLL_SECONDS,
                 on_conflict="always_update",
             )
 
@@ -185,10 +198,19 @@ class JobEngine:
         if interrupted:
             self._record.write(lambda unit: repository.uncount_attempts(unit, interrupted))
 
-    def enqueue(self, job: Job, *, aside: bool = False) -> None:
-        """Hand a job to its queue, or to that of small ones; does nothing when it has been handed over before."""
-        with SetWorkflowID(job.id), SetEnqueueOptions(priority=max(1, job.priority)):
-            DBOS.enqueue_workflow(SMALL_QUEUE if aside else self._queue_of(job), self._workflow, job.id)
+    def free(self, lane: Lane) -> int:
+        """How many places nobody has."""
+        now = time.monotonic()
+        with self._places_lock:
+            self._kept = {job_id: kept for job_id, kept in self._kept.items() if kept[1] > now}
+            taken = [*self._active.values(), *(of for of, _ in self._kept.values())]
+        return self._places[lane] - taken.count(lane)
+
+    def start(self, job_id: str, lane: Lane) -> None:
+        """Begin a job at once, on a place that is free; does nothing when it has been started before."""
+        self._keep_place(job_id, lane)
+        with SetWorkflowID(job_id):
+            DBOS.start_workflow(self._workflow, job_id)
 
     def pending(self) -> dict[str, str]:
         """Workflows that some executor has begun and not ended: job id -> executor id."""
@@ -214,30 +236,40 @@ class JobEngine:
         DBOS.delete_workflows(job_ids)
 
     def resume(self, job_ids: Iterable[str]) -> None:
-        """Put workflows whose executor died back on their queue; ended steps are not run again."""
-        by_queue: dict[str, list[str]] = {}
+        """Go on with workflows whose executor died; ended steps are not run again."""
+        by_lane: dict[Lane, list[str]] = {}
         for job_id in job_ids:
-            job = self._record.read(lambda connection, job_id=job_id: repository.find_job(connection, job_id))
-            by_queue.setdefault(QUEUE if job is None else self._queue_of(job), []).append(job_id)
-        for queue, resumed in by_queue.items():
-            DBOS.resume_workflows(resumed, queue_name=queue)
+            lane = self._lane_of(job_id)
+            self._keep_place(job_id, lane)
+            by_lane.setdefault(lane, []).append(job_id)
+        for lane, resumed in by_lane.items():
+            DBOS.resume_workflows(resumed, queue_name=lane)
 
     def active(self) -> set[str]:
         """Jobs that run in this process now."""
-        with self._active_lock:
+        with self._places_lock:
             return set(self._active)
 
-    def _queue_of(self, job: Job) -> str:
-        return BACKGROUND_QUEUE if job.type in self._background else QUEUE
+    def _keep_place(self, job_id: str, lane: Lane) -> None:
+        with self._places_lock:
+            self._kept[job_id] = (lane, time.monotonic() + KEPT_SECONDS)
+
+    def _lane_of(self, job_id: str) -> Lane:
+        job = self._record.read(lambda connection: repository.find_job(connection, job_id))
+        return Lane.BACKGROUND if job is not None and job.type in self.background else Lane.MAIN
 
     def _run(self, job_id: str) -> None:
-        with self._active_lock:
-            self._active.add(job_id)
+        with self._places_lock:
+            kept = self._kept.pop(job_id, None)
+            self._active[job_id] = Lane.MAIN if kept is None else kept[0]
         try:
+            if kept is None:
+                self._active[job_id] = self._lane_of(job_id)
             self._attempt(job_id)
         finally:
-            with self._active_lock:
-                self._active.discard(job_id)
+            with self._places_lock:
+                del self._active[job_id]
+            self.on_place()
 
     def _attempt(self, job_id: str) -> None:
         job = self._begin(job_id)

@@ -11,7 +11,7 @@ from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.store.jobs.errors import JobNotFoundError
-from lumikb.store.jobs.models import OPEN, PRIORITY_BACKGROUND, PRIORITY_INTERACTIVE, PRIORITY_SMALL, Job, JobStatus
+from lumikb.store.jobs.models import OPEN, PRIORITY_INTERACTIVE, Job, JobStatus
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
 from lumikb.store.record.tables.work import heartbeats, jobs
@@ -137,37 +137,43 @@ def list_jobs(
     return Page([_job(row) for row in rows], total, page)
 
 
-def undispatched_jobs(connection: Connection, limit: int) -> list[Job]:
-    """Open jobs that are due and that the engine may not know yet, most urgent first."""
-    due = jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now())
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(jobs.c.dispatched_at.is_(None), jobs.c.status.in_(OPEN), due)
-        .order_by(jobs.c.priority, jobs.c.id)
-        .limit(limit)
+def undispatched_jobs(
+    connection: Connection,
+    limit: int,
+    *,
+    types: Collection[str] | None = None,
+    but_types: Collection[str] = (),
+    priority: int | None = None,
+) -> list[str]:
+    """Ids of open jobs that are due and nobody has claimed, most urgent first."""
+    conditions: list[ColumnElement[bool]] = [
+        jobs.c.dispatched_at.is_(None),
+        jobs.c.status.in_(OPEN),
+        jobs.c.not_before.is_(None) | (jobs.c.not_before <= clock.now()),
+        jobs.c.type.not_in(but_types),
+    ]
+    if types is not None:
+        conditions.append(jobs.c.type.in_(types))
+    if priority is not None:
+        conditions.append(jobs.c.priority == priority)
+    statement = select(jobs.c.id).where(*conditions).order_by(jobs.c.priority, jobs.c.id).limit(limit)
+    return list(connection.execute(statement).scalars())
+
+
+def claim_jobs(unit: UnitOfWork, job_ids: Sequence[str]) -> list[str]:
+    """Take these jobs for an engine; gives those that nobody had taken and that are still open, in their order."""
+    claimed = unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(job_ids), jobs.c.dispatched_at.is_(None), jobs.c.status.in_(OPEN))
+        .values(dispatched_at=clock.now())
+        .returning(jobs.c.id)
     )
-    return [_job(row) for row in rows]
-
-
-def count_dispatched(connection: Connection) -> tuple[int, int]:
-    """How many open jobs the engine has, small ones and others; those in the background are in nobody's way."""
-    small = jobs.c.priority == PRIORITY_SMALL
-    rows = connection.execute(
-        select(small, func.count())
-        .where(jobs.c.dispatched_at.is_not(None), jobs.c.status.in_(OPEN), jobs.c.priority != PRIORITY_BACKGROUND)
-        .group_by(small)
-    )
-    counts = {bool(row[0]): row[1] for row in rows}
-    return counts.get(True, 0), counts.get(False, 0)
-
-
-def mark_dispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
-    """Note that the engine has these jobs."""
-    unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=clock.now()))
+    ours = set(claimed.scalars())
+    return [job_id for job_id in job_ids if job_id in ours]
 
 
 def dispatched_jobs(connection: Connection, before: datetime, limit: int) -> list[str]:
-    """Open jobs that were handed to the engine before that moment, oldest first."""
+    """Open jobs that were claimed before that moment, oldest first."""
     rows = connection.execute(
         select(jobs.c.id)
         .where(jobs.c.dispatched_at < before, jobs.c.status.in_(OPEN))
@@ -178,7 +184,7 @@ def dispatched_jobs(connection: Connection, before: datetime, limit: int) -> lis
 
 
 def mark_undispatched(unit: UnitOfWork, job_ids: Sequence[str]) -> None:
-    """Note that the engine does not have these jobs after all."""
+    """Give back what was claimed: no engine has these jobs after all."""
     unit.connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(dispatched_at=None))
 
 
@@ -280,8 +286,6 @@ def end_job(
     else:
         values |= {"error_code": code, "error_message": message}
     ended = unit.connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(OPEN)).values(**values))
-    if ended.rowcount:
-        unit.notify(TOPIC)  # there is room for another
     return ended.rowcount > 0
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import re
 
@@ -103,7 +104,8 @@ def test_empty_and_blank_texts_have_no_chunks() -> None:
 
 
 def test_a_text_the_model_drops_is_still_a_chunk() -> None:
-    chunk = Chunk(ordinal=0, char_start=1, char_end=3, token_ids=[TOKENIZER.unknown_id])
+    text_sha256 = hashlib.sha256("\u200b\u0301".encode()).hexdigest()
+    chunk = Chunk(ordinal=0, char_start=1, char_end=3, token_ids=[TOKENIZER.unknown_id], text_sha256=text_sha256)
 
     assert chunk_text(ParsedText(text=" \u200b\u0301 "), TOKENIZER, SMALL) == [chunk]
 

@@ -39,9 +39,8 @@ class BrokenOnnxEmbedder(OnnxEmbedder):
 def test_each_engine_loads_and_passes_its_check(cache_dir: Path, engine: Engine) -> None:
     models = load_models(cache_dir, threads=2, engine=engine)
 
-    assert models.query.model_id == "all-MiniLM-L6-v2"
-    assert self_test(models.query, models.tokenizer) >= COSINE_MIN
-    assert self_test(models.bulk, models.tokenizer) >= COSINE_MIN
+    assert models.embedder.model_id == "all-MiniLM-L6-v2"
+    assert self_test(models.embedder, models.tokenizer) >= COSINE_MIN
 
 
 @pytest.mark.parametrize("double", [WrongEmbedder, NanEmbedder])
@@ -52,7 +51,7 @@ def test_an_engine_with_wrong_numbers_is_replaced(
 
     models = load_models(cache_dir, threads=2, engine="openvino")
 
-    assert isinstance(models.bulk, OnnxEmbedder)
+    assert isinstance(models.embedder, OnnxEmbedder)
 
 
 def test_no_usable_engine_is_an_error(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +61,7 @@ def test_no_usable_engine_is_an_error(cache_dir: Path, monkeypatch: pytest.Monke
     models = load_models(cache_dir, threads=2, engine="auto")
 
     with pytest.raises(EngineError):
-        _ = models.query
+        _ = models.embedder
 
 
 def test_a_missing_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from lumikb.store.jobs.models import Job, JobHandler, JobStatus, Steps
 from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
 from lumikb.store.record.migrate import migrate
 
-TYPE = "test.work"
+TYPE, TYPE_OF_HOURS = "test.work", "test.long"
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
@@ -49,9 +49,11 @@ class Workshop:
         self.store_url = store_url
         self.engine: JobEngine | None = None
 
-    def open(self, handler: JobHandler, *, attempts_max: int = 3, concurrency: int = 2) -> JobEngine:
+    def open(
+        self, handler: JobHandler, *, attempts_max: int = 3, concurrency: int = 2, background: Collection[str] = ()
+    ) -> JobEngine:
         assert self.engine is None
-        handlers = {TYPE: handler}
+        handlers = {TYPE: handler, TYPE_OF_HOURS: handler}
         self.engine = JobEngine(
             self.record,
             self.store_url,
@@ -60,6 +62,7 @@ class Workshop:
             concurrency=concurrency,
             attempts_max=attempts_max,
             deaths_max=attempts_max,
+            background=background,
         )
         self.engine.open()
         return self.engine
@@ -73,8 +76,8 @@ class Workshop:
         assert self.engine is not None
         return Dispatcher(self.record, self.engine, alone=alone, kept_for=timedelta(days=30))
 
-    def create(self, **values: Any) -> str:
-        return self.record.write(lambda unit: repository.create_job(unit, TYPE, created_by=NOBODY, **values))
+    def create(self, *, job_type: str = TYPE, **values: Any) -> str:
+        return self.record.write(lambda unit: repository.create_job(unit, job_type, created_by=NOBODY, **values))
 
     def job(self, job_id: str) -> Job:
         return self.record.read(lambda connection: repository.get_job(connection, job_id))

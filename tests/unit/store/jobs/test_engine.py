@@ -1,6 +1,7 @@
 """The engine and the dispatcher, on a real DBOS: retries, failures, and work that outlives its process."""
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,14 +11,15 @@ from support.server import poll
 from lumikb.compute.parse.errors import EncryptedError, ParserDiedError
 from lumikb.kit import clock
 from lumikb.kit.errors import UnavailableError
-from lumikb.store.jobs import dispatcher as dispatcher_module
 from lumikb.store.jobs import engine as engine_module
 from lumikb.store.jobs import repository
+from lumikb.store.jobs.dispatcher import Dispatcher
+from lumikb.store.jobs.engine import Lane
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import PRIORITY_SMALL, Job, JobStatus
 from lumikb.store.record.tables.work import jobs
 
-from .conftest import Handler, Workshop
+from .conftest import TYPE_OF_HOURS, Handler, Workshop
 
 # DBOS keeps its registry in the process: one engine at a time.
 pytestmark = [pytest.mark.xdist_group("dbos"), pytest.mark.thorough]
@@ -28,7 +30,7 @@ ENDED = {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.P
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "STEP_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(engine_module, "QUEUE_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(engine_module, "RESUME_POLL_SECONDS", 0.05)
 
 
 def ended(workshop: Workshop, job_id: str) -> Job:
@@ -37,6 +39,17 @@ def ended(workshop: Workshop, job_id: str) -> Job:
         return job if job.status in ENDED else None
 
     return poll(look, "the job's end", 30)
+
+
+def work_off(workshop: Workshop, dispatcher: Dispatcher, job_ids: Sequence[str]) -> None:
+    """Dispatch as places become free until all of these have completed."""
+
+    def look() -> bool:
+        dispatcher.dispatch()
+        return all(workshop.job(one).status in ENDED for one in job_ids)
+
+    poll(look, "the end of all jobs", 30)
+    assert {workshop.job(one).status for one in job_ids} == {JobStatus.COMPLETED}
 
 
 def done(_: Job) -> str:
@@ -81,10 +94,10 @@ def test_dispatching_twice_is_dispatching_once(workshop: Workshop, gate: threadi
     dispatcher = workshop.dispatcher()
     assert (dispatcher.dispatch(), dispatcher.dispatch()) == (1, 0)
     assert workshop.engine is not None
-    workshop.engine.enqueue(workshop.job(job_id))  # as after a crash between handing over and noting it
+    workshop.engine.start(job_id, Lane.MAIN)  # as when it was taken for lost while it was begun
     gate.set()
     assert ended(workshop, job_id).attempts == 1
-    workshop.engine.enqueue(workshop.job(job_id))
+    workshop.engine.start(job_id, Lane.MAIN)
     follower = workshop.create()
     dispatcher.dispatch()
     ended(workshop, follower)
@@ -150,11 +163,10 @@ def test_a_job_that_was_cancelled_before_its_turn_is_never_run(workshop: Worksho
     workshop.open(handler)
     document_id = "00000000-0000-7000-8000-0000000000d0"
     job_id = workshop.create(document_id=document_id)
-    job = workshop.job(job_id)
     workshop.record.write(lambda unit: repository.cancel_document_jobs(unit, document_id))
     assert workshop.dispatcher().dispatch() == 0
     assert workshop.engine is not None
-    workshop.engine.enqueue(job)  # as when it was cancelled just after it was handed over
+    workshop.engine.start(job_id, Lane.MAIN)  # as when it was cancelled just after it was claimed
     follower = workshop.create()
     workshop.dispatcher().dispatch()
     ended(workshop, follower)
@@ -189,8 +201,8 @@ def test_a_job_that_has_ended_is_cleared_however_it_ended(workshop: Workshop) ->
     workshop.record.write(
         lambda unit: unit.connection.execute(update(jobs).where(jobs.c.id == parked).values(attempts=2))
     )
-    workshop.dispatcher().dispatch()
-    poll(lambda: len(handler.cleared) == 4, "the end of all jobs", 30)
+    dispatcher = workshop.dispatcher()
+    poll(lambda: dispatcher.dispatch() == 0 and len(handler.cleared) == 4, "the end of all jobs", 30)
     assert dict(handler.cleared) == {
         completed: JobStatus.COMPLETED,
         failed: JobStatus.FAILED,
@@ -203,10 +215,9 @@ def test_a_job_whose_process_died_after_its_end_is_cleared_by_the_next(workshop:
     handler = Handler(done)
     workshop.open(handler)
     job_id = workshop.create()
-    job = workshop.job(job_id)
     workshop.record.write(lambda unit: repository.end_job(unit, job_id, JobStatus.COMPLETED))
     assert workshop.engine is not None
-    workshop.engine.enqueue(job)
+    workshop.engine.start(job_id, Lane.MAIN)
     poll(lambda: handler.cleared == [(job_id, JobStatus.COMPLETED)], "the job's clearing", 30)
     assert handler.results == []
 
@@ -252,10 +263,7 @@ def test_a_job_that_is_tried_again_says_why(workshop: Workshop, gate: threading.
     assert ended(workshop, job_id).status is JobStatus.COMPLETED
 
 
-def test_the_engine_is_given_no_more_than_it_has_room_for(
-    workshop: Workshop, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatcher_module, "ENGINE_JOBS_MAX", 2)
+def test_an_urgent_job_overtakes_all_that_wait(workshop: Workshop, gate: threading.Event) -> None:
     order: list[str] = []
 
     def note(job: Job) -> None:
@@ -265,25 +273,49 @@ def test_the_engine_is_given_no_more_than_it_has_room_for(
     workshop.open(Handler(note), concurrency=1)
     dispatcher = workshop.dispatcher()
     bulk = [workshop.create(priority=100) for _ in range(4)]
-    assert (dispatcher.dispatch(), dispatcher.dispatch()) == (2, 0)
+    assert (dispatcher.dispatch(), dispatcher.dispatch()) == (1, 0)
     urgent = workshop.create(priority=1)
+    assert dispatcher.dispatch() == 0
     gate.set()
-    for job_id in bulk[:2]:
-        ended(workshop, job_id)
-    assert dispatcher.dispatch() == 2
-    ended(workshop, urgent)
-    poll(lambda: dispatcher.dispatch(), "room", 30)
-    ended(workshop, bulk[3])
-    assert order == [*bulk[:2], urgent, *bulk[2:]]
+    work_off(workshop, dispatcher, [*bulk, urgent])
+    assert order.index(urgent) == 1
+    assert sorted(order) == sorted([*bulk, urgent])
+
+
+def test_what_another_process_claimed_is_left_to_it(workshop: Workshop) -> None:
+    handler = Handler(done)
+    workshop.open(handler)
+    theirs, ours = workshop.create(), workshop.create()
+    both = workshop.record.read(lambda read: repository.undispatched_jobs(read, 10))
+    assert workshop.record.write(lambda unit: repository.claim_jobs(unit, [theirs])) == [theirs]
+    assert workshop.record.write(lambda unit: repository.claim_jobs(unit, both)) == [ours]
+    workshop.record.write(lambda unit: repository.mark_undispatched(unit, [ours]))
+    assert workshop.dispatcher().dispatch() == 1
+    ended(workshop, ours)
+    assert workshop.job(theirs).status is JobStatus.QUEUED
+
+
+def test_what_cannot_be_started_is_given_back(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = workshop.open(Handler(done))
+    job_ids = [workshop.create(), workshop.create()]
+
+    def fail(job_id: str, lane: Lane) -> None:
+        raise OSError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "start", fail)
+        with pytest.raises(OSError, match="full"):
+            workshop.dispatcher().dispatch()
+    assert workshop.dispatcher().dispatch() == 2
+    for job_id in job_ids:
+        assert ended(workshop, job_id).status is JobStatus.COMPLETED
 
 
 def test_jobs_that_ended_long_ago_are_forgotten(workshop: Workshop) -> None:
     engine = workshop.open(Handler(done))
-    old, young, waiting = (workshop.create() for _ in range(3))
+    old, young = workshop.create(), workshop.create()
     dispatcher = workshop.dispatcher()
-    dispatcher.dispatch()
-    for job_id in (old, young, waiting):
-        ended(workshop, job_id)
+    work_off(workshop, dispatcher, [old, young])
     moments = {old: timedelta(days=31), young: timedelta(days=29)}
     for job_id, age in moments.items():
         workshop.record.write(
@@ -310,18 +342,12 @@ def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Eve
     dispatcher.dispatch()
     poll(lambda: workshop.job(first).status is JobStatus.PROCESSING, "the first job's start", 30)
     late, soon = workshop.create(priority=100), workshop.create(priority=1)
-    dispatcher.dispatch()
     gate.set()
-    assert ended(workshop, late).status is JobStatus.COMPLETED
+    work_off(workshop, dispatcher, [first, late, soon])
     assert order == [first, soon, late]
 
 
-def test_a_small_job_does_not_wait_behind_large_ones(
-    workshop: Workshop, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatcher_module, "ENGINE_JOBS_MAX", 3)
-    monkeypatch.setattr(dispatcher_module, "SMALL_JOBS_MAX", 2)
-
+def test_a_small_job_does_not_wait_behind_large_ones(workshop: Workshop, gate: threading.Event) -> None:
     def work(job: Job) -> str:
         if job.priority != PRIORITY_SMALL:
             gate.wait(30)
@@ -330,36 +356,46 @@ def test_a_small_job_does_not_wait_behind_large_ones(
     workshop.open(Handler(work), concurrency=2)
     dispatcher = workshop.dispatcher()
     large = [workshop.create() for _ in range(4)]
-    assert dispatcher.dispatch() == 3
-    poll(lambda: all(workshop.job(one).status is JobStatus.PROCESSING for one in large[:2]), "busy workers", 30)
+    assert dispatcher.dispatch() == 2
     small = [workshop.create(priority=PRIORITY_SMALL) for _ in range(5)]
-    assert dispatcher.dispatch() == 2  # the others wait in the record
-    while any(workshop.job(one).status is JobStatus.QUEUED for one in small):
-        dispatcher.dispatch()
-    for job_id in small:
-        assert ended(workshop, job_id).status is JobStatus.COMPLETED
+    assert dispatcher.dispatch() == 1  # the others wait in the record
+    work_off(workshop, dispatcher, small)
     assert {workshop.job(one).status for one in large} <= {JobStatus.QUEUED, JobStatus.PROCESSING}
     assert dispatcher.dispatch() == 0
     gate.set()
-    poll(lambda: dispatcher.dispatch(), "room", 30)
-    assert ended(workshop, large[3]).status is JobStatus.COMPLETED
+    work_off(workshop, dispatcher, large)
 
 
 def test_small_jobs_have_all_workers_while_no_large_ones_do(workshop: Workshop, gate: threading.Event) -> None:
-    handler = Handler(lambda _: gate.wait(30))
-    workshop.open(handler, concurrency=2)
+    workshop.open(Handler(lambda _: gate.wait(30)), concurrency=2)
     dispatcher = workshop.dispatcher()
-    jobs_ = [workshop.create(), *(workshop.create(priority=PRIORITY_SMALL) for _ in range(3))]
-    assert dispatcher.dispatch() == 4
+    large, *small = [workshop.create(), *(workshop.create(priority=PRIORITY_SMALL) for _ in range(4))]
+    assert dispatcher.dispatch() == 3
 
     def begun() -> list[JobStatus]:
-        return [workshop.job(one).status for one in jobs_]
+        return [workshop.job(one).status for one in small]
 
-    # The small ones are more urgent.
-    poll(lambda: begun() == ["queued", "processing", "processing", "queued"], "two of them", 30)
+    poll(lambda: begun() == ["processing", "processing", "processing", "queued"], "three of them", 30)
+    assert workshop.job(large).status is JobStatus.QUEUED
     gate.set()
-    for job_id in jobs_:
-        ended(workshop, job_id)
+    work_off(workshop, dispatcher, [large, *small])
+
+
+def test_what_may_take_hours_takes_nobodys_place(workshop: Workshop, gate: threading.Event) -> None:
+    def work(job: Job) -> str:
+        if job.id in hours:
+            gate.wait(30)
+        return "done"
+
+    hours: list[str] = []
+    workshop.open(Handler(work), concurrency=1, background={TYPE_OF_HOURS})
+    dispatcher = workshop.dispatcher()
+    hours += [workshop.create(job_type=TYPE_OF_HOURS) for _ in range(2)]
+    assert dispatcher.dispatch() == 1
+    work_off(workshop, dispatcher, [workshop.create() for _ in range(3)])
+    assert [workshop.job(one).status for one in hours] == [JobStatus.PROCESSING, JobStatus.QUEUED]
+    gate.set()
+    work_off(workshop, dispatcher, hours)
 
 
 def test_work_of_a_shutdown_goes_on_where_it_was_and_counts_once(workshop: Workshop, gate: threading.Event) -> None:
