@@ -48,7 +48,7 @@ def _files(folder: str, suffix: str) -> list[Path]:
 
 
 def lumikb_side(folder: str) -> tuple[dict[str, Any], Run]:
-    from lumikb.compute.parse.ocr import OcrOptions
+    from lumikb.compute.parse.ocr_options import OcrOptions
     from lumikb.compute.parse.parse import parse
 
     ocr = OcrOptions(data_dir="/nonexistent")

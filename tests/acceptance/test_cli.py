@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.documents import make_docx
+from support.documents import make_docx, make_pdf
 from support.server import LumiServer
 
 from lumikb.cli.data_dir import DataDir
@@ -202,6 +202,17 @@ def test_a_folder_is_mirrored(served: Cli, papers: Path) -> None:
     out, _ = served("ingest", papers, "--kb", "Mirror", "--sync")
     assert "2 unchanged" in out
     served("ingest", papers / "garden.md", "--kb", "Mirror", "--sync", code=2)
+
+
+def test_a_mirrored_folder_names_what_failed_each_time(served: Cli, papers: Path) -> None:
+    secret = papers / "deep" / "secret.pdf"
+    secret.write_bytes(make_pdf(["Nobody reads this."], encrypted=True))
+    for changes in ("3 new, 0 changed", "0 gone, 3 unchanged"):
+        out, err = served("ingest", papers, "--kb", "Secrets", "--sync", code=1)
+        assert changes in out
+        assert "1 refused" in out
+        assert f"{papers / 'empty.txt'}: This file is empty" in err
+        assert f"{secret}: This file needs a password" in err
 
 
 def test_the_sample_answers_its_own_questions(served: Cli) -> None:

@@ -34,6 +34,7 @@ SAME_COSINE = 0.85
 
 
 _STATEMENT_END = re.compile(r"[.!;:。！…][\"'”’)\]]*$")
+_WORDS = re.compile(r"[^\W\d_]+")
 _LEADERS = re.compile(r"\.{4,}|(\. ){3,}|^\W+$")
 
 
@@ -133,11 +134,18 @@ def _scores(
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
         own = COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
-        share = statement_share(sentence.text)
+        share = 0.0 if _repeats_heading(sentence) else statement_share(sentence.text)
         scores.append(max(own, lent) * share)
         lent = max(lent, LENT * own) if share == 0.0 else 0.0
         previous = sentence
     return scores
+
+
+def _repeats_heading(sentence: Sentence) -> bool:
+    """Whether it is the heading of its section or of one around, as running heads are, with or without numbers."""
+    letters = " ".join(_WORDS.findall(sentence.text)).casefold()
+    path = " ".join(_WORDS.findall(sentence.hit.passage.section_header or "")).casefold()
+    return letters != "" and f" {letters} " in f" {path} "
 
 
 def _coverage(wanted: set[str], sentence: Sentence, terms_of: Callable[[str], Sequence[str]]) -> float:

@@ -22,6 +22,7 @@ from lumikb.api.authentication import Authentication
 from lumikb.api.edge import Edge
 from lumikb.api.errors import on_any_error, on_http_error, on_lumi_error, on_unreadable_body
 from lumikb.api.idempotency import Idempotency
+from lumikb.api.methods import name_all_methods
 from lumikb.api.pages import SpecificationAlone, page_handlers, refuse_unknown_page
 from lumikb.http.bodies import StrictRequest
 from lumikb.http.permission import MARK, Permission, requires
@@ -143,6 +144,7 @@ def make_app(services: Services, options: AppOptions, lifespan: Lifespan) -> Edg
         request_class=StrictRequest,
         request_max_body_size=options.request_bytes_max,
         lifespan=[lifespan],
+        before_send=[name_all_methods],
         logging_config=None,
         debug=False,
     )

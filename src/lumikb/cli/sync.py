@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lumikb.cli.client import Body, Client
-from lumikb.cli.uploads import Outcome, Upload, upload_files
+from lumikb.cli.uploads import Outcome, Upload, outcome_of, upload_files
 
 # Under these names a document's metadata tells which file of which folder it mirrors.
 FOLDER, PATH = "sync_folder", "sync_path"
@@ -37,18 +37,19 @@ async def sync_folder(
     listed = await client.list_rows(f"/knowledge-bases/{kb_id}/documents", DOCUMENTS_MAX)
     mirrored = [document for document in listed["data"] if document["metadata"].get(FOLDER) == root]
     plan = make_plan(root, local, sums, mirrored)
-    outcomes = [
-        Outcome(path, _state(document), change="unchanged", document_id=document["id"])
-        for document, path in plan.unchanged
-    ]
+
+    def shown(path: str) -> str:
+        return _text(folder / path)
+
+    outcomes = [outcome_of(shown(path), "unchanged", document) for document, path in plan.unchanged]
     for document, path in plan.moved:
         body = {"name": Path(path).name, "metadata": document["metadata"] | {PATH: path}}
         await client.patch(f"/knowledge-bases/{kb_id}/documents/{document['id']}", body)
-        outcomes.append(Outcome(path, _state(document), change="moved", document_id=document["id"]))
+        outcomes.append(outcome_of(shown(path), "moved", document))
     outcomes += await upload_files(client, kb_id, plan.uploads, wait=wait)
     for document in plan.gone:
         await client.delete(f"/documents/{document['id']}")
-        outcomes.append(Outcome(document["metadata"][PATH], "deleted", change="gone", document_id=document["id"]))
+        outcomes.append(Outcome(shown(document["metadata"][PATH]), "deleted", "gone", document_id=document["id"]))
     return outcomes
 
 
@@ -85,10 +86,6 @@ def _look(folder: Path, files: Sequence[Path]) -> tuple[str, dict[str, Path], di
     """The folder's full path, and its files and their SHA-256 by relative path."""
     local = {_text(file.relative_to(folder)).replace(os.sep, "/"): file for file in files}
     return _text(folder.resolve()), local, {path: _sha256(file) for path, file in local.items()}
-
-
-def _state(document: Body) -> Any:
-    return {"READY": "ready", "FAILED": "failed"}.get(document["status"], "pending")
 
 
 def _text(path: Path) -> str:

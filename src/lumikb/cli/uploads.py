@@ -33,7 +33,7 @@ PRIORITY_BULK = 100
 _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, errors.NotFoundError)
 
 
-Change = Literal["new", "changed", "unchanged", "moved", "gone"]
+Change = Literal["new", "changed", "unchanged", "moved", "gone", "refused"]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Upload:
 class Outcome:
     """What became of one file.
 
-    `change` is how it differed, when a folder is mirrored. `duplicate`: these bytes were there already. `error` has
-    code and message.
+    `change` is how it differed, when a folder is mirrored; `refused` when no document came of it. `duplicate`: these
+    bytes were there already. `error` has code and message.
     """
 
     path: str
@@ -110,15 +110,13 @@ class _Uploader:
                 self._progress.update(row, state="uploading")
                 document = await self._send(upload)
             status = await self._follow(document, row, replaced=upload.document_id is not None)
-            return _outcome(path, upload.change, document, status)
+            return outcome_of(path, upload.change, status, duplicate=document["duplicate_of"] is not None)
         except OSError as error:
-            reason = {"code": "UNREADABLE", "message": f"The file cannot be read ({error.strerror})."}
-            return Outcome(path, "failed", upload.change, error=reason)
+            return _refused(path, upload, "UNREADABLE", f"The file cannot be read ({error.strerror}).")
         except _FATAL:
             raise
         except errors.LumiError as error:
-            reason = {"code": error.stable_code, "message": error.message}
-            return Outcome(path, "failed", upload.change, error=reason)
+            return _refused(path, upload, error.stable_code, error.message)
         finally:
             self._progress.remove_task(row)
 
@@ -148,6 +146,12 @@ class _Uploader:
         return status
 
 
+def _refused(path: str, upload: Upload, code: str, message: str) -> Outcome:
+    """No document came of it: each mirroring of its folder tries again."""
+    change = None if upload.change is None else "refused"
+    return Outcome(path, "failed", change, error={"code": code, "message": message})
+
+
 def _moved(former: Body, latter: Body) -> bool:
     return any(former[name] != latter[name] for name in ("status", "current_step", "progress"))
 
@@ -156,14 +160,15 @@ def _is_under_way(status: Body) -> bool:
     return status["progress"] < 100 and status["last_error"] is None
 
 
-def _outcome(path: str, change: Change | None, document: Body, status: Body) -> Outcome:
+def outcome_of(path: str, change: Change | None, status: Body, *, duplicate: bool = False) -> Outcome:
+    """What a document's status, or all its facts, tell about its file."""
     results: dict[str, Any] = {"READY": "ready", "FAILED": "failed"}
     return Outcome(
         path,
         "failed" if status["last_error"] else results.get(status["status"], "pending"),
         change,
-        duplicate=document["duplicate_of"] is not None,
-        document_id=document["id"],
+        duplicate=duplicate,
+        document_id=status["id"],
         passages=status["chunk_count"],
         warnings=tuple(status["warnings"]),
         error=status["last_error"],

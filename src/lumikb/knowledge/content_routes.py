@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from litestar import MediaType, Response, Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.response import Stream
 from sqlalchemy import Connection
@@ -110,6 +110,8 @@ async def download_document(
     start, end = wanted or (0, file.size_bytes)
     ascii_name = re.sub(r"[^\w.\- ]", "_", file.filename, flags=re.ASCII)
     headers = {
+        # Said here, as the framework would add a charset, which the file may not have.
+        "Content-Type": file.mime_type,
         "Accept-Ranges": "bytes",
         "Content-Length": str(end - start),
         "Content-Disposition": f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file.filename)}",
@@ -119,13 +121,8 @@ async def download_document(
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
     status = 206 if wanted is not None else 200
     if is_head():
-        return Response(b"", headers=headers, media_type=file.mime_type, status_code=status)
-    return Stream(
-        documents.content(file.sha256, start, end),
-        headers=headers,
-        media_type=MediaType.TEXT if file.mime_type == "text/plain" else file.mime_type,
-        status_code=status,
-    )
+        return Response(b"", headers=headers, status_code=status)
+    return Stream(documents.content(file.sha256, start, end), headers=headers, status_code=status)
 
 
 @get(_ONE + "/locate", opt=requires(Permission.KB_READ), summary="Find a stretch of text on its pages")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.chunk.chunker import TOKENS_MAX_FLOOR, TOKENS_MAX_LIMIT
-from lumikb.compute.parse.ocr import OcrOptions, find_data
+from lumikb.compute.parse.ocr_options import OcrOptions, find_data
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError

@@ -239,3 +239,34 @@ def test_other_origins_may_not_read_answers(root: LumiClient) -> None:
     assert "access-control-allow-origin" not in root.get("/api/v1/status", headers=headers).headers
     preflight = root.options("/api/v1/knowledge-bases", headers={**headers, "Access-Control-Request-Method": "POST"})
     assert "access-control-allow-origin" not in preflight.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/knowledge-bases", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/api/v1/documents/x", {"DELETE", "GET", "HEAD", "OPTIONS"}),
+        ("/api/v1/search/quick", {"OPTIONS", "POST"}),
+    ],
+)
+def test_an_address_names_all_its_methods(whole: LumiClient, path: str, methods: set[str]) -> None:
+    named, refused = whole.options(path), whole.put(path)
+    assert (named.status_code, refused.status_code) == (204, 405)
+    for response in (named, refused):
+        assert set(response.headers["allow"].split(", ")) == methods
+
+
+def test_the_description_tells_every_answer_and_the_bounds(root: LumiClient) -> None:
+    described = root.get("/openapi.json").json()
+    paths, schemas = described["paths"], described["components"]["schemas"]
+    download = "/api/v1/knowledge-bases/{kb_id}/documents/{document_id}/download"
+    for path, method, statuses in (
+        ("/api/v1/documents", "post", {"201", "202"}),
+        ("/api/v1/auth/login", "post", {"200", "204"}),
+        (download, "get", {"200", "206"}),
+    ):
+        assert set(paths[path][method]["responses"]) == {*statuses, "default"}
+    assert schemas["SearchBody"]["properties"]["limit"]["maximum"] == 50
+    assert schemas["KbCreate"]["properties"]["name"]["maxLength"] == 255
+    limits = {item["name"]: item["schema"] for item in paths["/api/v1/jobs"]["get"]["parameters"]}
+    assert limits["limit"]["maximum"] == 100

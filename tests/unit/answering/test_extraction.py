@@ -107,6 +107,15 @@ def test_a_heading_counts_for_the_sentences_below_it(hit: MakeHit) -> None:
     assert choose(headed, 0.5, query="Halley") == [FIRST]
 
 
+@pytest.mark.parametrize(
+    "line", ["The birds that stand in water all day", "7. The birds that stand in water all day 48"]
+)
+def test_a_line_that_repeats_the_heading_is_no_answer(hit: MakeHit, line: str) -> None:
+    chapter = "The Birds that stand in Water all Day"
+    sentences = candidate_sentences([hit(f"{line}\n\nThe heron is one of these.", header=f"{chapter} > 7.1 Herons")])
+    assert choose(sentences, 0.9, 0.6) == ["The heron is one of these."]
+
+
 def test_further_sentences_must_come_near_to_the_best(hit: MakeHit) -> None:
     assert choose(candidate_sentences([hit(TEXT)]), 0.99, 0.9, 0.6) == [FIRST, SECOND]
 

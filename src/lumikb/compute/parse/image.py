@@ -11,7 +11,8 @@ from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, ImageLimitError
 from lumikb.compute.parse.formats import Format
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Picture, Recogniser
+from lumikb.compute.parse.ocr import TEXT_RECOGNISED, Picture, Recogniser
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.text import TextBuilder
 
 if TYPE_CHECKING:

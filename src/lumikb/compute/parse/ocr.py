@@ -1,11 +1,10 @@
 """Text recognition (OCR) of pictures by Tesseract: words with their boxes and confidences."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,19 +12,13 @@ from numpy.typing import NDArray
 
 from lumikb.compute.parse.boxes import PageBoxes
 from lumikb.compute.parse.errors import NoTextError
+from lumikb.compute.parse.ocr_options import OcrOptions, find_data
 from lumikb.compute.parse.pdf_page import PageText, tidied
 from lumikb.compute.parse.pdfium import widen_spaces
 
 TEXT_RECOGNISED = "TEXT_RECOGNISED"
 """The warning that text was read off pictures and may have errors."""
 
-DATA_DIRECTORIES = (
-    "/usr/share/tesseract-ocr/*/tessdata",
-    "/usr/share/tessdata",
-    "/usr/share/tesseract/tessdata",
-    "/usr/local/share/tessdata",
-    "/opt/homebrew/share/tessdata",
-)
 # Below this, words are mostly specks, frames and parts of pictures.
 CONFIDENCE_MIN = 25
 # Upright text is read with 90 and more, a page that lies upside down with 40 to 60.
@@ -33,21 +26,8 @@ _UPRIGHT_CONFIDENCE_MIN = 70
 # A hyphen between a letter and a line that starts with a small one: U+FFFE is what `tidied` joins.
 _SPLIT_WORD = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])")
 _NO_BOXES = np.zeros((0, 4), np.float32)
-_LANGUAGES = re.compile(r"[A-Za-z_]{3,30}(\+[A-Za-z_]{3,30}){0,7}")
 
 Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class OcrOptions:
-    """Tesseract's names of the languages, joined by "+", and the directory of their data; empty: the usual ones.
-
-    `before_page` is called before each page is read, which takes a second or more.
-    """
-
-    languages: str = "eng"
-    data_dir: str = ""
-    before_page: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -122,16 +102,6 @@ class Recogniser:
             )
         except RuntimeError as exc:
             raise _unavailable(f"sound Tesseract data for {languages}", "apt-get install tesseract-ocr") from exc
-
-
-def find_data(options: OcrOptions) -> Path | None:
-    """The directory that holds the data of all languages, None when there is none."""
-    if not _LANGUAGES.fullmatch(options.languages):
-        return None
-    names = [f"{name}.traineddata" for name in options.languages.split("+")]
-    patterns = (options.data_dir,) if options.data_dir else DATA_DIRECTORIES
-    directories = [path for pattern in patterns for path in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)]
-    return next((path for path in directories if all((path / name).is_file() for name in names)), None)
 
 
 def _unavailable(what: str, command: str) -> NoTextError:

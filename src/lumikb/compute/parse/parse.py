@@ -11,7 +11,7 @@ from lumikb.compute.parse.json import parse_json, parse_json_lines
 from lumikb.compute.parse.mail import parse_mail
 from lumikb.compute.parse.markdown import parse_markdown
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.ocr import OcrOptions
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.odf import parse_odf
 from lumikb.compute.parse.office import parse_office
 from lumikb.compute.parse.pdf import parse_pdf

@@ -11,7 +11,8 @@ from pypdfium2.raw import FPDFCatalog_GetLanguage
 from lumikb.compute.parse.boxes import BoxWriter
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.ocr import TEXT_RECOGNISED, OcrOptions, Recogniser
+from lumikb.compute.parse.ocr import TEXT_RECOGNISED, Recogniser
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.pdf_headings import HeadingFinder
 from lumikb.compute.parse.pdf_page import PageText, page_text
 from lumikb.compute.parse.pdf_rules import find_grids

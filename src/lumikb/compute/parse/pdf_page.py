@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lumikb.compute.parse.bidi import logical_order
 from lumikb.compute.parse.boxes import PageBoxes
 from lumikb.compute.parse.pdf_layout import reading_order
+from lumikb.compute.parse.pdf_paragraphs import paragraph_ends
 from lumikb.compute.parse.pdf_rules import Grid
 from lumikb.compute.parse.pdf_tables import Stream, with_tables
 from lumikb.compute.parse.pdfium import Characters
@@ -29,7 +30,7 @@ class PageText:
 
 
 def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageText:
-    """The page's text in reading order, with the tables in `grids`; see `tidied`."""
+    """The page's text in reading order, with the tables in `grids` and empty lines between paragraphs; see `tidied`."""
     codes, boxes = characters.codes, characters.boxes
     line_ends = (codes == ord("\n")) | (codes == 0xFFFE) | (codes == 0x02)
     lines = np.cumsum(line_ends, dtype=np.int64) - line_ends
@@ -43,7 +44,13 @@ def page_text(characters: Characters, grids: list[Grid] | None = None) -> PageTe
     if order is not None:
         # The line end is the last of what is added, at -1.
         stream = stream.with_added().taken(order)
-    page = tidied(stream.codes, PageBoxes(*characters.frame.size, stream.boxes, stream.lines))
+    codes, boxes, own_lines = stream.codes, stream.boxes, stream.lines
+    ends = paragraph_ends(codes, boxes)
+    if len(ends):
+        # Each line end of a paragraph stands twice.
+        order = np.sort(np.concatenate((np.arange(len(codes)), ends)))
+        codes, boxes, own_lines = codes.take(order), boxes.take(order, axis=0), own_lines.take(order)
+    page = tidied(codes, PageBoxes(*characters.frame.size, boxes, own_lines))
     bold = lines[np.isin(np.arange(len(lines)), characters.bold)] if len(characters.bold) else lines[:0]
     return replace(page, bold_lines=frozenset(bold.tolist()))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lumikb.compute.parse.errors import MemoryLimitError
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.ocr import OcrOptions
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_handle import POLL_SECONDS, ParseLimits, ParserHandle

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from lumikb.compute.parse.errors import OutputLimitError, ParseError
-from lumikb.compute.parse.ocr import OcrOptions
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.parse import parse
 from lumikb.store.workers.protocol import (
     LENGTH,

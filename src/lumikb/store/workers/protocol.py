@@ -9,7 +9,7 @@ import msgspec
 from lumikb.compute.parse import errors
 from lumikb.compute.parse.errors import MemoryLimitError, ParseError
 from lumikb.compute.parse.models import ParsedText
-from lumikb.compute.parse.ocr import OcrOptions
+from lumikb.compute.parse.ocr_options import OcrOptions
 
 LENGTH = struct.Struct(">I")
 REQUEST_BYTES_MAX = 65_536

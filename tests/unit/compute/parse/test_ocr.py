@@ -11,7 +11,8 @@ from support.hostile import make_png_header
 
 from lumikb.compute.parse.boxes import confidence, locate
 from lumikb.compute.parse.errors import CorruptedError, ImageLimitError, MimeTypeMismatchError, NoTextError
-from lumikb.compute.parse.ocr import OcrOptions, Recogniser, Word, _page_text, _parse_tsv, find_data
+from lumikb.compute.parse.ocr import Recogniser, Word, _page_text, _parse_tsv
+from lumikb.compute.parse.ocr_options import OcrOptions, find_data
 from lumikb.compute.parse.parse import parse
 
 pytestmark = pytest.mark.thorough

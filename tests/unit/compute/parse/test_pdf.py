@@ -8,7 +8,7 @@ from pypdf.generic import NameObject, TextStringObject
 from support.documents import make_pdf
 
 from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError, OutputLimitError
-from lumikb.compute.parse.ocr import OcrOptions
+from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.parse import parse
 from lumikb.compute.parse.pdf import _iso_date
 from lumikb.compute.parse.pdf_page import page_text

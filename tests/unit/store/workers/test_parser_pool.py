@@ -28,7 +28,7 @@ from lumikb.compute.parse.errors import (
     ParserDiedError,
     TimeLimitError,
 )
-from lumikb.compute.parse.ocr import OcrOptions, find_data
+from lumikb.compute.parse.ocr_options import OcrOptions, find_data
 from lumikb.store.workers import parser_handle
 from lumikb.store.workers.errors import ParseCancelledError, ParserUnavailableError
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
