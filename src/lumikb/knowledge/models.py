@@ -308,6 +308,8 @@ class Upload:
     tags: list[str]
     metadata: dict[str, Any]
     priority: int | None
+    document_date: datetime | None
+    warnings: list[str]
     handle: str
     blob_sha256: str | None
     document_id: str | None

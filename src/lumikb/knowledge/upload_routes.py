@@ -147,7 +147,7 @@ upload_router = Router(
 async def _begin(
     request: ActorRequest, uploads: UploadService, links: UploadLinks, form: PresignForm
 ) -> UploadTicketBody:
-    new = NewDocument(form.filename, form.tags, form.metadata, form.priority)
+    new = NewDocument(form.filename, form.tags, form.metadata, form.priority, form.document_date)
     upload, ticket = await uploads.begin(
         request.user, new, form.size_bytes, form.sha256, kb_id=form.kb_id, collection=form.collection
     )

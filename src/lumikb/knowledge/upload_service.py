@@ -94,6 +94,8 @@ class UploadService:
             tags=new.tags,
             metadata=new.metadata,
             priority=new.priority,
+            document_date=new.document_date,
+            warnings=new.warnings,
             handle=ticket.handle,
             blob_sha256=None,
             document_id=None,
@@ -210,7 +212,14 @@ class UploadService:
         check_password(password)
         blob = await self._store_blob(upload)
         new = NewDocument(
-            upload.filename, upload.tags, upload.metadata, upload.priority, id=upload.id, password=password
+            upload.filename,
+            upload.tags,
+            upload.metadata,
+            upload.priority,
+            upload.document_date,
+            upload.warnings,
+            id=upload.id,
+            password=password,
         )
         mime_type = accepted_mime_type(blob.head, upload.filename)
         accepted = await self._record.write_async(lambda unit: self._accept(unit, actor, new, blob, mime_type))

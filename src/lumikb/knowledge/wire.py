@@ -138,6 +138,7 @@ class PresignForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tags: list[str] = []
     metadata: dict[str, Any] = {}
     priority: int | None = None
+    document_date: Moment | None = None
 
 
 class UploadPartBody(msgspec.Struct):

@@ -58,6 +58,15 @@ def test_an_upload_by_link_becomes_a_document(api: LumiClient, sender: httpx.Cli
     assert api.get(f"/knowledge-bases/{kb_id}/documents").json()["total"] == 1
 
 
+def test_an_announcement_says_all_that_an_upload_does(api: LumiClient, sender: httpx.Client, kb_id: str) -> None:
+    ticket = begin(api, kb_id, filename="../quay/crane.txt", document_date="2019-03-04T00:00:00Z")
+    sender.put(ticket["url"], content=TEXT)
+    document = complete(api, ticket).json()
+    assert (document["original_filename"], document["document_date"]) == ("crane.txt", "2019-03-04T00:00:00Z")
+    assert document["warnings"] == ["NAME_CHANGED: ../quay/crane.txt"]
+    assert api.wait_until_ended(document["id"])["warnings"] == document["warnings"]
+
+
 def test_a_collection_is_as_good_as_an_id(api: LumiClient) -> None:
     name = unique("Harbour")
     kb_id = api.create_kb(name)

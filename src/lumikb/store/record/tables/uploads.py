@@ -16,6 +16,8 @@ uploads = Table(
     Column("tags", Json, nullable=False),
     Column("metadata", Json, nullable=False),
     Column("priority", Integer),
+    Column("document_date", UtcDateTime),  # as a user says
+    Column("warnings", Json, nullable=False, server_default="[]"),  # about what was announced
     Column("handle", Text, nullable=False),  # the upload store's own word for it
     Column("blob_sha256", Sha256),  # as computed; noted before the blob is there, so that no crash leaves one unknown
     Column("document_id", Id),  # what it became; of bytes that were there already, another document
