@@ -118,6 +118,16 @@ class RetrievalService:
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
     ) -> list[Hit]:
         """Neighbours of a chunk, or of a document by the mean of its vectors; the thing itself is absent."""
+        for _ in range(TRIES_MAX - 1):
+            hits, whole = self._similar_once(actor, document_id, chunk_id, kb_ids)
+            if whole:
+                return hits[:limit]
+        return self._similar_once(actor, document_id, chunk_id, kb_ids)[0][:limit]
+
+    def _similar_once(
+        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None
+    ) -> tuple[list[Hit], bool]:
+        """Neighbours, and whether all that the index found were still there."""
         condition = chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id
         own = self._read(actor, condition)
         if not own:
@@ -126,10 +136,11 @@ class RetrievalService:
         vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
         chosen = self._record.read(lambda connection: self._bases.chosen(connection, actor, kb_ids))
         found = self._index.search_dense(vector, self._candidates + len(own), list(chosen), None)
-        skipped = {passage.key for passage in own}
-        passages = self._read(actor, chunks.c.key.in_([key for key, _ in found if key not in skipped]))
+        itself = {passage.key for passage in own}
+        wanted = [key for key, _ in found if key not in itself]
+        passages = self._read(actor, chunks.c.key.in_(wanted))
         scored = sorted(((_clip(float(passage.vector @ vector)), passage) for passage in passages), key=_by_score)
-        return [Hit(passage, score, score) for score, passage in scored[:limit]]
+        return [Hit(passage, score, score) for score, passage in scored], len(passages) == len(wanted)
 
     def query_vector(self, query: str) -> NDArray[np.float32]:
         """The query's vector; the last ones are kept. A query past the model's bound is read up to it."""

@@ -143,6 +143,7 @@ class Dispatcher:
     def _sweep(self) -> None:
         self._record.write(lambda unit: repository.beat(unit, self._engine.executor_id))
         self.take_over()
+        self._engine.keep_places()
         self.redispatch_lost()
 
 

@@ -245,6 +245,16 @@ class JobEngine:
         for lane, resumed in by_lane.items():
             DBOS.resume_workflows(resumed, queue_name=lane)
 
+    def keep_places(self) -> None:
+        """Keep the places of what was resumed and still waits for its queue; to be called within `KEPT_SECONDS`."""
+        with self._places_lock:
+            kept = {job_id: lane for job_id, (lane, _) in self._kept.items()}
+        if not kept:
+            return
+        found = DBOS.list_workflows(workflow_ids=list(kept), status="ENQUEUED", load_input=False, load_output=False)
+        for status in found:
+            self._keep_place(status.workflow_id, kept[status.workflow_id])
+
     def active(self) -> set[str]:
         """Jobs that run in this process now."""
         with self._places_lock:
@@ -252,7 +262,8 @@ class JobEngine:
 
     def _keep_place(self, job_id: str, lane: Lane) -> None:
         with self._places_lock:
-            self._kept[job_id] = (lane, time.monotonic() + KEPT_SECONDS)
+            if job_id not in self._active:
+                self._kept[job_id] = (lane, time.monotonic() + KEPT_SECONDS)
 
     def _lane_of(self, job_id: str) -> Lane:
         job = self._record.read(lambda connection: repository.find_job(connection, job_id))

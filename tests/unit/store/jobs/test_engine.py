@@ -459,3 +459,35 @@ def test_work_of_a_dead_process_is_taken_over_once_it_has_been_silent(
     dispatcher.take_over()
     assert ended(workshop, job_id).status is JobStatus.COMPLETED
     assert len(handler.results) == 1
+
+
+def test_what_was_resumed_keeps_its_place_until_it_begins(
+    workshop: Workshop, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "RESUME_POLL_SECONDS", 1.0)
+    began = threading.Event()
+
+    def wait(_: Job) -> str:
+        began.set()
+        gate.wait(30)
+        raise RuntimeError
+
+    dead = workshop.open(Handler(wait), concurrency=1)
+    interrupted = workshop.create()
+    workshop.dispatcher().dispatch()
+    assert began.wait(30)
+    dead.closing.set()
+    gate.set()
+    workshop.close(5)
+
+    order: list[str] = []
+    engine = workshop.open(Handler(lambda job: order.append(job.id)), concurrency=1)
+    dispatcher = workshop.dispatcher()
+    fresh = workshop.create()
+    with monkeypatch.context() as soon_over:
+        soon_over.setattr(engine_module, "KEPT_SECONDS", 0.0)
+        dispatcher.take_over()
+    engine.keep_places()
+    assert dispatcher.dispatch() == 0
+    work_off(workshop, dispatcher, [interrupted, fresh])
+    assert order == [interrupted, fresh]
