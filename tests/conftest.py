@@ -1,13 +1,17 @@
 """Fixtures that every kind of test shares."""
 
-from collections.abc import Generator
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from support.postgres import PostgresServer, running_postgres
 
 from lumikb.store.record.engine import Record, sqlite_url
 from lumikb.store.record.migrate import migrate
+
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
@@ -16,21 +20,52 @@ def postgres() -> Generator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a database at the newest schema, to copy."""
+    url = postgres.new_database()
+    _migrate(url)
+    return make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    path = tmp_path_factory.mktemp("template") / "record.sqlite3"
+    _migrate(sqlite_url(path))
+    return path
+
+
+@pytest.fixture(params=DATABASES)
 def empty_record(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Record]:
     """A record without tables, on each database."""
     if request.param == "sqlite":
         url = sqlite_url(tmp_path / "record.sqlite3")
     else:
         url = request.getfixturevalue("postgres").new_database()
+    yield from _opened(url)
+
+
+@pytest.fixture(params=DATABASES)
+def record(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Record]:
+    """A record at the newest schema, on each database: a copy, which is made in a tenth of the time."""
+    given: Callable[[str], str | Path] = request.getfixturevalue
+    if request.param == "sqlite":
+        url = sqlite_url(Path(shutil.copy(given("sqlite_template"), tmp_path / "record.sqlite3")))
+    else:
+        url = request.getfixturevalue("postgres").new_database(template=given("postgres_template"))
+    yield from _opened(url)
+
+
+def _migrate(url: str) -> None:
+    record = Record(url, readers=1)
+    record.open()
+    migrate(record)
+    record.close()
+
+
+def _opened(url: str) -> Generator[Record]:
     record = Record(url, readers=2)
     record.open()
     yield record
     record.close()
-
-
-@pytest.fixture
-def record(empty_record: Record) -> Record:
-    """A record at the newest schema, on each database."""
-    migrate(empty_record)
-    return empty_record

@@ -12,15 +12,15 @@ from lumikb.kit.ids import new_id
 
 
 class PostgresServer:
-    """A running server; `new_database` makes an empty database and gives its URL."""
+    """A running server; `new_database` makes a database, empty or a copy, and gives its URL."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
-    def new_database(self) -> str:
+    def new_database(self, template: str = "template1") -> str:
         name = f"test_{new_id().replace('-', '')}"
         with psycopg.connect(self.uri, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         head, _, tail = self.uri.partition("/postgres?")
         return f"{head}/{name}?{tail}".replace("postgresql://", "postgresql+psycopg://")
 
