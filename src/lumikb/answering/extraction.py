@@ -4,14 +4,17 @@ Pure functions: the vectors and terms of sentences come from the caller.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lumikb.compute.chunk.sentences import sentence_spans
-from lumikb.retrieval.models import Hit
+from lumikb.compute.parse.models import Heading
+from lumikb.retrieval.models import Hit, Passage
 
 PASSAGES_READ = 8
 SENTENCES_MAX = 4
@@ -33,18 +36,19 @@ NEAR_BEST = 0.75
 SAME_COSINE = 0.85
 
 
-_STATEMENT_END = re.compile(r"[.!;:。！…][\"'”’)\]]*$")
+_STATEMENT_END = re.compile(r"[.!;。！…][\"'”’)\]]*$")
 _WORDS = re.compile(r"[^\W\d_]+")
 _LEADERS = re.compile(r"\.{4,}|(\. ){3,}|^\W+$")
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a passage at `[start, end)` of its document's text."""
+    """A sentence of a passage at `[start, end)` of its document's text, or a heading within the passage."""
 
     hit: Hit
     start: int
     end: int
+    is_heading: bool = False
 
     @property
     def text(self) -> str:
@@ -61,22 +65,46 @@ class Support:
     score: float
 
 
-def candidate_sentences(hits: Sequence[Hit]) -> list[Sentence]:
-    """Sentences of the best passages, each place of a document once (neighbouring passages overlap)."""
+HeadingsOf = Callable[[Passage], Sequence[Heading]]
+
+
+def candidate_sentences(hits: Sequence[Hit], headings_of: HeadingsOf = lambda _: ()) -> list[Sentence]:
+    """Sentences of the best passages, each place of a document once (neighbouring passages overlap).
+
+    `headings_of` gives the headings of a passage's document, in their order: no sentence runs over one.
+    """
     sentences: list[Sentence] = []
     taken: dict[str, list[tuple[int, int]]] = {}
     for hit in hits[:PASSAGES_READ]:
         passage = hit.passage
         places = taken.setdefault(passage.chunk_set_id, [])
-        for left, right in sentence_spans(passage.text):
+        for left, right, is_heading in _spans(passage, headings_of(passage)):
             start, end = passage.char_start + left, passage.char_start + right
             if end - start > SENTENCE_CHARS_MAX or any(
                 start < other_end and other_start < end for other_start, other_end in places
             ):
                 continue
             places.append((start, end))
-            sentences.append(Sentence(hit, start, end))
+            sentences.append(Sentence(hit, start, end, is_heading))
     return sentences
+
+
+def _spans(passage: Passage, headings: Sequence[Heading]) -> Iterator[tuple[int, int, bool]]:
+    """`[start, end)` of sentences and headings within the passage, and which is a heading."""
+    at, text = 0, passage.text
+    first = bisect_left(headings, passage.char_start, key=lambda heading: heading.start)
+    for heading in islice(headings, first, None):
+        if heading.start >= passage.char_end:
+            break
+        # Its number, which outlines leave out, stands before it on its line.
+        title = heading.start - passage.char_start
+        start, end = text.rfind("\n", 0, title) + 1, heading.end - passage.char_start
+        if start < at:
+            continue
+        yield from ((left, right, False) for left, right in sentence_spans(text, at, start))
+        at = min(end, len(text)) if end > title else start
+        yield from ((left, right, True) for left, right in sentence_spans(text, start, at))
+    yield from ((left, right, False) for left, right in sentence_spans(text, at))
 
 
 def choose_support(
@@ -108,13 +136,15 @@ def choose_support(
 
 
 def statement_share(text: str) -> float:
-    """How much of its score a sentence keeps as an answer: none for a question, a heading or a line of a contents list.
+    """How much of its score a sentence keeps as an answer.
+
+    None is kept by a question, a heading, a line of a contents list, and what only announces what follows it.
 
     A statement ends like one; a line of a list or table does not, but has words enough, or a name and a value.
     """
     text = text.strip()
     words = len(text.split())
-    if text.endswith(("?", "？")) or _LEADERS.search(text) or words < STATEMENT_WORDS_MIN:
+    if text.endswith(("?", "？", ":", "：")) or _LEADERS.search(text) or words < STATEMENT_WORDS_MIN:
         return 0.0
     if _STATEMENT_END.search(text):
         return 1.0
@@ -134,7 +164,8 @@ def _scores(
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
         own = COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
-        share = 0.0 if _repeats_heading(sentence) else statement_share(sentence.text)
+        is_heading = sentence.is_heading or _repeats_heading(sentence)
+        share = 0.0 if is_heading else statement_share(sentence.text)
         scores.append(max(own, lent) * share)
         lent = max(lent, LENT * own) if share == 0.0 else 0.0
         previous = sentence

@@ -10,7 +10,7 @@ from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
 from lumikb.answering.models import Answer, Conversation, Message
-from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.models import Heading, ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
@@ -18,7 +18,7 @@ from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
 from lumikb.knowledge.derived import get_parsed, without_text
-from lumikb.retrieval.models import Hit, SearchRequest
+from lumikb.retrieval.models import Hit, Passage, SearchRequest
 from lumikb.retrieval.service import TRIES_MAX, RetrievalService
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.record.engine import UnitOfWork
@@ -67,7 +67,7 @@ class AnswerService:
         """An answer, and whether all that it was to quote was still there in the end."""
         wide = replace(request, limit=max(request.limit, self._passages))
         hits = self._retrieval.search(actor, wide, permission)
-        sentences = candidate_sentences(hits[: self._passages])
+        sentences = candidate_sentences(hits[: self._passages], self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), hits[: request.limit]), True
         vectors = self._retrieval.text_vectors([sentence.text for sentence in sentences])
@@ -83,6 +83,9 @@ class AnswerService:
         checked = [support for support in supports if still_verbatim(support.sentence, record)]
         whole = len(checked) == len(supports)
         return Answered(compose(checked, self._place), hits[: request.limit]), whole
+
+    def _headings(self, passage: Passage) -> list[Heading]:
+        return self._map_of(passage.parsed_sha256).headings
 
     def _place(self, sentence: Sentence) -> Place:
         text_map = self._map_of(sentence.hit.passage.parsed_sha256)

@@ -15,6 +15,7 @@ from lumikb.answering.extraction import (
     candidate_sentences,
     choose_support,
 )
+from lumikb.compute.parse.models import Heading
 from lumikb.retrieval.models import Hit
 
 MakeHit = Callable[..., Hit]
@@ -72,8 +73,14 @@ def test_an_endless_sentence_is_left_out(hit: MakeHit) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Halley", "Passes now.", "Which comet passes every seventy-six years?", "On the life of comets .......... 12"],
-    ids=["heading", "fragment", "question", "line of contents"],
+    [
+        "Halley",
+        "Passes now.",
+        "Which comet passes every seventy-six years?",
+        "On the life of comets .......... 12",
+        "The comets that pass are these, in their order:",
+    ],
+    ids=["heading", "fragment", "question", "line of contents", "announcement"],
 )
 def test_what_states_nothing_is_no_answer(hit: MakeHit, text: str) -> None:
     sentences = candidate_sentences([hit(text)])
@@ -114,6 +121,27 @@ def test_a_line_that_repeats_the_heading_is_no_answer(hit: MakeHit, line: str) -
     chapter = "The Birds that stand in Water all Day"
     sentences = candidate_sentences([hit(f"{line}\n\nThe heron is one of these.", header=f"{chapter} > 7.1 Herons")])
     assert choose(sentences, 0.9, 0.6) == ["The heron is one of these."]
+
+
+def test_no_sentence_runs_over_a_heading(hit: MakeHit) -> None:
+    text = "The end of a section.\n9.3. Using herons\nherons are birds that wade. They eat fish."
+    title = Heading(100 + text.index("Using"), 100 + text.index("\nherons"), 2, "Using herons")
+    before, after = Heading(3, 9, 1, "Birds"), Heading(999, 1009, 1, "Fish")
+    sentences = candidate_sentences([hit(text, char_start=100)], lambda _: [before, title, after])
+    assert [(sentence.text, sentence.is_heading) for sentence in sentences] == [
+        ("The end of a section.", False),
+        ("9.3. Using herons", True),
+        ("herons are birds that wade.", False),
+        ("They eat fish.", False),
+    ]
+    assert choose(sentences, 0.1, 0.9, 0.6, 0.1) == ["herons are birds that wade."]
+
+
+def test_a_heading_that_stands_in_the_outline_alone_is_a_boundary(hit: MakeHit) -> None:
+    text = "The end of a section that goes on and on until here\nand herons are birds that wade."
+    at = text.index("and herons")
+    sentences = candidate_sentences([hit(text)], lambda _: [Heading(at, at, 1, "Herons")])
+    assert [sentence.text for sentence in sentences] == [text[: at - 1], text[at:]]
 
 
 def test_further_sentences_must_come_near_to_the_best(hit: MakeHit) -> None:

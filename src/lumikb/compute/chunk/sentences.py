@@ -37,8 +37,8 @@ def _words(text: str) -> frozenset[str]:
 
 # Never end a sentence.
 _TITLES = _words(
-    "dr mr mrs ms mx prof st sr jr rev hon capt col gen lt sgt maj gov sen rep pres messrs mme mlle hr fr vs cf e.g "
-    "i.e viz approx resp incl excl ca bzw z.b d.h u.a s.o s.u vgl eig p.ex"
+    "dr mr mrs ms mx prof st sr jr rev hon capt col gen lt sgt maj gov sen rep pres messrs mme mlle hr fr vs cf e.g eg "
+    "i.e ie viz approx resp incl excl ca bzw z.b d.h u.a s.o s.u vgl eig p.ex"
 )
 # End one unless a number follows.
 _BEFORE_NUMBERS = _words(
