@@ -10,8 +10,9 @@ from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
-from lumikb.store.jobs.engine import JobEngine, Lane
+from lumikb.store.jobs.engine import JobEngine
 from lumikb.store.jobs.models import DEAD_AFTER, PRIORITY_SMALL
+from lumikb.store.jobs.places import Lane
 from lumikb.store.record.engine import Record
 
 # Jobs that one round looks at or forgets.

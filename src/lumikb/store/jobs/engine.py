@@ -8,10 +8,8 @@ record's (never the same one), or a schema of its own in the record's PostgreSQL
 
 import os
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
@@ -23,14 +21,13 @@ from lumikb.kit.telemetry import get_logger
 from lumikb.store.jobs import repository
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobHandler, JobStatus
+from lumikb.store.jobs.places import Lane, Places
 from lumikb.store.record.engine import Record, UnitOfWork
 
 Result = TypeVar("Result")
 
 # DBOS resumes workflows through queues, which it polls: half a second costs about 1 % of a core when idle.
 RESUME_POLL_SECONDS = 1.0
-# A place is kept so long for a job that was started or resumed and has not begun.
-KEPT_SECONDS = 10.0
 # DBOS resumes a workflow only under the version that began it. Ours are a handful of idempotent steps: one version.
 WORKFLOW_VERSION = "1"
 STEP_RETRY_SECONDS = 1.0
@@ -42,18 +39,6 @@ DEATHS_MAX = 20
 _AT_WORK = ("PENDING", "ENQUEUED", "DELAYED")
 
 log = get_logger(__name__)
-
-
-class Lane(StrEnum):
-    """Where a job has its place: jobs of one lane never wait for those of another.
-
-    `MAIN` has as many as there are workers. One small job goes beside these while they are all at work, and one of
-    those that may take hours.
-    """
-
-    MAIN = "jobs"
-    SMALL = "small"
-    BACKGROUND = "background"
 
 
 class InterruptedJob(BaseException):
@@ -149,13 +134,10 @@ class JobEngine:
         self._store_url = store_url
         self._handlers = handlers
         self._concurrency = concurrency
-        self._places = {Lane.MAIN: concurrency, Lane.SMALL: 1, Lane.BACKGROUND: 1}
+        self._places = Places({Lane.MAIN: concurrency, Lane.SMALL: 1, Lane.BACKGROUND: 1})
         self._deaths_max = deaths_max
         self.closing = closing
         self._attempts_max = attempts_max
-        self._active: dict[str, Lane] = {}
-        self._kept: dict[str, tuple[Lane, float]] = {}
-        self._places_lock = threading.Lock()
         # Attempts that were counted and have not ended; held while one is counted, so that none is after `close` began.
         self._counted: set[str] = set()
         self._counted_lock = threading.Lock()
@@ -183,7 +165,7 @@ class JobEngine:
         for lane in (Lane.MAIN, Lane.BACKGROUND):
             DBOS.register_queue(
                 lane,
-                worker_concurrency=self._places[lane],
+                worker_concurrency=self._places.sizes[lane],
                 polling_interval_sec=RESUME_POLL_SECONDS,
                 on_conflict="always_update",
             )
@@ -199,16 +181,12 @@ class JobEngine:
             self._record.write(lambda unit: repository.uncount_attempts(unit, interrupted))
 
     def free(self, lane: Lane) -> int:
-        """How many places nobody has."""
-        now = time.monotonic()
-        with self._places_lock:
-            self._kept = {job_id: kept for job_id, kept in self._kept.items() if kept[1] > now}
-            taken = [*self._active.values(), *(of for of, _ in self._kept.values())]
-        return self._places[lane] - taken.count(lane)
+        """How many more jobs this process has a place for."""
+        return self._places.free(lane)
 
     def start(self, job_id: str, lane: Lane) -> None:
         """Begin a job at once, on a place that is free; does nothing when it has been started before."""
-        self._keep_place(job_id, lane)
+        self._places.keep(job_id, lane)
         with SetWorkflowID(job_id):
             DBOS.start_workflow(self._workflow, job_id)
 
@@ -240,46 +218,34 @@ class JobEngine:
         by_lane: dict[Lane, list[str]] = {}
         for job_id in job_ids:
             lane = self._lane_of(job_id)
-            self._keep_place(job_id, lane)
+            self._places.keep(job_id, lane)
             by_lane.setdefault(lane, []).append(job_id)
         for lane, resumed in by_lane.items():
             DBOS.resume_workflows(resumed, queue_name=lane)
 
     def keep_places(self) -> None:
         """Keep the places of what was resumed and still waits for its queue; to be called within `KEPT_SECONDS`."""
-        with self._places_lock:
-            kept = {job_id: lane for job_id, (lane, _) in self._kept.items()}
+        kept = self._places.kept()
         if not kept:
             return
         found = DBOS.list_workflows(workflow_ids=list(kept), status="ENQUEUED", load_input=False, load_output=False)
         for status in found:
-            self._keep_place(status.workflow_id, kept[status.workflow_id])
+            self._places.keep(status.workflow_id, kept[status.workflow_id])
 
     def active(self) -> set[str]:
         """Jobs that run in this process now."""
-        with self._places_lock:
-            return set(self._active)
-
-    def _keep_place(self, job_id: str, lane: Lane) -> None:
-        with self._places_lock:
-            if job_id not in self._active:
-                self._kept[job_id] = (lane, time.monotonic() + KEPT_SECONDS)
+        return self._places.active()
 
     def _lane_of(self, job_id: str) -> Lane:
         job = self._record.read(lambda connection: repository.find_job(connection, job_id))
         return Lane.BACKGROUND if job is not None and job.type in self.background else Lane.MAIN
 
     def _run(self, job_id: str) -> None:
-        with self._places_lock:
-            kept = self._kept.pop(job_id, None)
-            self._active[job_id] = Lane.MAIN if kept is None else kept[0]
+        self._places.take(job_id, self._lane_of(job_id))
         try:
-            if kept is None:
-                self._active[job_id] = self._lane_of(job_id)
             self._attempt(job_id)
         finally:
-            with self._places_lock:
-                del self._active[job_id]
+            self._places.leave(job_id)
             self.on_place()
 
     def _attempt(self, job_id: str) -> None:

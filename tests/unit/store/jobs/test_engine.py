@@ -12,11 +12,11 @@ from lumikb.compute.parse.errors import EncryptedError, ParserDiedError
 from lumikb.kit import clock
 from lumikb.kit.errors import UnavailableError
 from lumikb.store.jobs import engine as engine_module
-from lumikb.store.jobs import repository
+from lumikb.store.jobs import places, repository
 from lumikb.store.jobs.dispatcher import Dispatcher
-from lumikb.store.jobs.engine import Lane
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import PRIORITY_SMALL, Job, JobStatus
+from lumikb.store.jobs.places import Lane
 from lumikb.store.record.tables.work import jobs
 
 from .conftest import TYPE_OF_HOURS, Handler, Workshop
@@ -485,7 +485,7 @@ def test_what_was_resumed_keeps_its_place_until_it_begins(
     dispatcher = workshop.dispatcher()
     fresh = workshop.create()
     with monkeypatch.context() as soon_over:
-        soon_over.setattr(engine_module, "KEPT_SECONDS", 0.0)
+        soon_over.setattr(places, "KEPT_SECONDS", 0.0)
         dispatcher.take_over()
     engine.keep_places()
     assert dispatcher.dispatch() == 0
