@@ -79,11 +79,12 @@ class Analysis:
             tantivy.TextAnalyzerBuilder(simple())
             .filter(lower())
             .filter(fold())
+            .filter(lower())  # some letters are folded to capitals
             .filter(tantivy.Filter.custom_stopword(list(STOPWORDS)))
             .filter(tantivy.Filter.stemmer("english"))
             .build()
         )
-        self.exact = tantivy.TextAnalyzerBuilder(simple()).filter(lower()).filter(fold()).build()
+        self.exact = tantivy.TextAnalyzerBuilder(simple()).filter(lower()).filter(fold()).filter(lower()).build()
         self._stems: dict[str, str | None] = {}
 
     def row(self, row: LexicalRow) -> AnalysedRow:

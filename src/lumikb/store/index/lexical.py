@@ -9,7 +9,7 @@ from pathlib import Path
 import tantivy
 
 from lumikb.kit import ids
-from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean, normalise
+from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean
 from lumikb.store.index.bm25 import bm25
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
@@ -262,8 +262,9 @@ class TantivyLexicalIndex:
         self._use(self._index.searcher(), watermark)
 
     def _document(self, row: LexicalRow) -> tantivy.Document:
-        lengths = self._analysis.row(row).lengths
-        text = normalise(row.text)
+        analysed = self._analysis.row(row)
+        # The words instead of the text: the analysers make the same of them, and the text is normalised once.
+        text, lengths = analysed.exact, analysed.lengths
         document = tantivy.Document()
         document.add_unsigned("key", row.key)
         document.add_text("kb_id", clean(row.kb_id))

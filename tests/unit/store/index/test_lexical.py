@@ -411,3 +411,14 @@ def test_rows_have_the_terms_that_the_analysers_give(text: str) -> None:
     analysed = analysis.row(LexicalRow(1, "kb", "doc", text))
     assert analysed.body == Counter(analysis.body.analyze(normalise(text)))
     assert analysed.exact.split() == analysis.exact.analyze(normalise(text))
+
+
+def test_the_words_of_a_text_are_as_good_as_the_text() -> None:
+    """What is written to the index are the words: each letter there is, alone and within a word."""
+    analysis = Analysis()
+    letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF and chr(code).isalpha()]
+    for at in range(0, len(letters), 200):
+        text = " ".join(f"x{letter}Y {letter}" for letter in letters[at : at + 200])
+        words = analysis.row(LexicalRow(1, "kb", "document", text)).exact
+        for analyser in (analysis.exact, analysis.body):
+            assert analyser.analyze(words) == analyser.analyze(normalise(text))
