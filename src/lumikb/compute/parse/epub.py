@@ -54,7 +54,7 @@ def parse_epub(data: bytes, text_chars_max: int) -> ParsedText:
     builder = TextBuilder(text_chars_max)
     for name in names:
         if name in package:
-            chapter = parse_html(package.read_bytes(name), text_chars_max)
+            chapter = parse_html(package.read_bytes(name), text_chars_max, is_xhtml=True)
             _write_chapter(builder, chapter, contents.get(name, []))
     warnings = [f"{CHAPTER_MISSING}: {squeeze(name)}" for name in missing[:MISSING_TOLD_MAX]]
     title, metadata = book.properties.title_and_rest()

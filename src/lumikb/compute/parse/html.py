@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from lumikb.compute.parse.charset import declared_codec, decode_as
 from lumikb.compute.parse.errors import OutputLimitError
 from lumikb.compute.parse.formats import wide_encoding
-from lumikb.compute.parse.markup import unclosed_starts, without_dangling_marks
+from lumikb.compute.parse.markup import unclosed_starts, without_dangling_marks, without_marked_sections
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
 from lumikb.compute.parse.text import TextBuilder, check_length, clean, squeeze, storable, unify_line_ends
@@ -28,6 +28,9 @@ _LINE_ENDS = re.compile(r"(?<![ \t])[ \t]+(?=\n|$)")
 _CHARSET = re.compile(
     rb"""<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([\w.:-]+)|<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE
 )
+# XML's names are in small letters.
+_XML_DECLARATION = re.compile(r"[\s\ufeff]*<\?xml\s")
+_XHTML_ROOT = re.compile(r"""<html\b[^<>]*\sxmlns\s*=\s*["']http://www\.w3\.org/1999/xhtml["']""")
 _NO_TEXT = frozenset(
     ["script", "style", "template", "noscript", "svg", "iframe", "object", "canvas", "audio", "video", "select"]
 )
@@ -97,12 +100,14 @@ _CELL_MARK = "\x00"
 _PERMALINKS = {"", "#", "¶", "§", "🔗"}
 
 
-def parse_html(data: bytes, text_chars_max: int) -> ParsedText:
+def parse_html(data: bytes, text_chars_max: int, *, is_xhtml: bool = False) -> ParsedText:
     """Text of the page without scripts, styles, navigation and footers; of `<main>` alone if that is a good part.
 
+    CDATA is text in XHTML, which a page is that `is_xhtml`, or says so by an XML declaration or its namespace.
     An element that would be left out but never ends is read, with the warning `UNCLOSED_ELEMENT: select`.
     """
     source, warnings = _decode(data, text_chars_max)
+    source = without_marked_sections(source, read_cdata=is_xhtml or _says_xhtml(source))
     if source.count("<") > TAGS_MAX:
         raise OutputLimitError(
             f"This page has more than {TAGS_MAX:,} tags. Split it into parts and upload them one by one.",
@@ -119,6 +124,10 @@ def parse_html(data: bytes, text_chars_max: int) -> ParsedText:
         after_tight = block.tight
     warnings += [f"{UNCLOSED_ELEMENT}: {tag}" for tag in reader.unclosed]
     return builder.build(title="".join(reader.title), metadata=reader.metadata, warnings=warnings)
+
+
+def _says_xhtml(source: str) -> bool:
+    return bool(_XML_DECLARATION.match(source) or _XHTML_ROOT.search(source))
 
 
 def _decode(data: bytes, text_chars_max: int) -> tuple[str, list[str]]:

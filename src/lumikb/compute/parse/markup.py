@@ -1,10 +1,43 @@
-"""Where elements of an HTML source never end, so that a reader leaves no text out because of them."""
+"""What to settle in an HTML source before it is read: marked sections, and marks and elements that never end."""
 
 import re
+from html import escape
 
 _TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][^\s/>]*))")
 _RAW_END = {name: re.compile(rf"</\s*{name}\s*>", re.IGNORECASE) for name in ("script", "style")}
 _COMMENT_END = re.compile("-->")
+_CDATA = "<![CDATA["
+_CDATA_MARK = re.compile(re.escape(_CDATA), re.IGNORECASE)
+_SECTION = re.compile(rf"<!--|{re.escape(_CDATA)}|<(script|style)\b", re.IGNORECASE)
+_SECTION_ENDS = _RAW_END | {"<!--": _COMMENT_END, _CDATA.lower(): re.compile(r"\]\]>")}
+
+
+def without_marked_sections(source: str, *, read_cdata: bool) -> str:
+    """`source` with each CDATA section as text (XML 1.0, 2.7) or, where CDATA is not to be read, without it.
+
+    In scripts, styles and comments CDATA stays what it is. A section that never ends loses its mark and keeps its
+    text. Every other `<![`, such as Outlook's `<![if !mso]>`, comes to hide what browsers hide: all up to the next `>`.
+    Python's parser raises `AssertionError` for those it does not know. Linear in the length.
+    """
+    if "<![" not in source:
+        return source
+    pieces: list[str] = []
+    copied = at = 0
+    endless: set[str] = set()
+    while match := _SECTION.search(source, at):
+        at = match.end()
+        kind = (match.group(1) or match.group()).lower()
+        ending = None if kind in endless else _SECTION_ENDS[kind].search(source, at)
+        if ending is None:
+            endless.add(kind)
+            continue
+        if kind == _CDATA.lower():
+            text = escape(source[at : ending.start()], quote=False) if read_cdata else ""
+            pieces += [source[copied : match.start()], text]
+            copied = ending.end()
+        at = ending.end()
+    pieces.append(source[copied:])
+    return _CDATA_MARK.sub("", "".join(pieces)).replace("<![", "<?[")
 
 
 def without_dangling_marks(source: str) -> str:

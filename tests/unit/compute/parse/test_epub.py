@@ -44,6 +44,11 @@ def test_without_a_table_of_contents_the_chapters_have_their_own_headings():
     assert headings(parse(make_epub(CHAPTERS), "a.epub")) == [("One", 2), ("Sub", 3), ("Own", 5)]
 
 
+def test_cdata_of_a_chapter_is_text():
+    chapter = "<h1>One</h1><p>if <![CDATA[a < b &amp; c]]>.</p><script><![CDATA[no]]></script>"
+    assert parse(make_epub({"a.xhtml": chapter}), "a.epub").text == "One\n\nif a < b &amp; c."
+
+
 def test_a_book_says_who_wrote_it():
     metadata = (
         "<title>T</title><creator>Ann</creator><creator>Bob</creator><language>de</language><date>2020</date>"

@@ -51,6 +51,7 @@ SAMPLES = [
     (make_tar({"a.md": b"# Head"}, mode="w:gz"), "a.tgz"),
 ]
 TAGS = ["<p>", "</p>", "<tr>", "<td>", "<h1>", "</h1>", "<nav>", "<pre>", "<li>", "<svg>", "</svg>", "<title>", "<!--"]
+TAGS += ["<?xml ?>", "<![CDATA[", "]]>", "<![x", "-->", "<script>", "</script>"]
 MARKS = ["# ", "\n", "---\n", "```", "===\n", "+++\n", '"', ",", ";", "\t", "\x00", "\ud800", "text ", "&#0;", "&amp;"]
 MARKUP = st.lists(st.sampled_from([*TAGS, *MARKS])).map("".join)
 

@@ -44,6 +44,55 @@ def test_a_comment_or_tag_that_never_ends_hides_nothing():
     assert "Two" in parse(b"<p>One.</p><a href=x Two", "a.html").text
 
 
+CDATA = "<p>One.</p><p>if <![CDATA[a < b && c > d]]> then <![CDATA[&lt;b> <i>x</i>]]>.</p><p>Two.</p>"
+READ = "One.\n\nif a < b && c > d then &lt;b> <i>x</i>.\n\nTwo."
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (f"<?xml version='1.0'?>\n<html><body>{CDATA}</body></html>", READ),
+        (f"\ufeff<html lang='en'\nxmlns = 'http://www.w3.org/1999/xhtml'><body>{CDATA}</body></html>", READ),
+        (f"<html><body>{CDATA}</body></html>", "One.\n\nif then .\n\nTwo."),
+        (f"<html xmlns:o='urn:o' xmlns='http://www.w3.org/TR/REC-html40'>{CDATA}", "One.\n\nif then .\n\nTwo."),
+    ],
+    ids=["declaration", "namespace", "plain", "Outlook"],
+)
+def test_cdata_is_text_in_xhtml_only(page: str, text: str):
+    assert parse(page.encode(), "a.html").text == text
+
+
+def test_cdata_of_xhtml_opens_and_ends_no_element_and_stays_as_it_is_in_pre():
+    page = "<?xml version='1.0'?><div hidden='hidden'><![CDATA[</div><div>]]></div><pre><![CDATA[<nav>\n  </p>]]></pre>"
+    assert parse(page.encode(), "a.html").text == "<nav>\n  </p>"
+
+
+def test_cdata_in_scripts_styles_and_comments_is_no_text():
+    page = (
+        "<?xml version='1.0'?><style>/*<![CDATA[*/ p {} /*]]>*/</style><script>var a = '<![CDATA['</script><p>One.</p>"
+        "<!-- <![CDATA[ no --><p>Two.</p><script>//<![CDATA[\nvar b = ']]>'; //]]></script><p>Three.</p>"
+    )
+    for source in (page, page.removeprefix("<?xml version='1.0'?>")):
+        assert parse(source.encode(), "a.html").text == "One.\n\nTwo.\n\nThree."
+
+
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [
+        ("<![CDATA[open", "1open 2"),
+        ("<![foo bar]>", "1 2"),
+        ("<![ x>", "1 2"),
+        ("<![>", "1 2"),
+        ("<![if !mso]>x<![endif]>", "1x 2"),
+        ("<!-- a -- ><![foo -->", "1 2"),
+        ("<script><![foo>", "1 2"),
+    ],
+)
+@pytest.mark.parametrize("start", ["", "<?xml version='1.0'?>"])
+def test_marked_sections_that_are_broken_hide_no_more_than_themselves(start: str, mark: str, text: str):
+    assert parse(f"{start}<b>1{mark} 2</b>".encode(), "a.html").text == text
+
+
 @pytest.mark.parametrize("mark", ["#", "¶", "§", "🔗", "", " # ", "🔗\ufe0f", "<svg><path/></svg>"])
 @pytest.mark.parametrize("place", ["{anchor}Head", "Head {anchor}", "<span>Head</span>{anchor}\n"])
 def test_permalinks_are_no_part_of_a_heading(mark: str, place: str):
@@ -84,6 +133,9 @@ def test_a_row_stays_one_line():
         "<title>",
         "<ul><li>x",
         "<h1><a>",
+        "<![CDATA[",
+        "<![x",
+        "<![CDATA[<!--<script>",
     ],
 )
 def test_fifty_thousand_open_elements_take_seconds(unit: str):
