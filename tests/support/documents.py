@@ -156,6 +156,16 @@ def replace_in_zip(data: bytes, name: str, old: bytes, new: bytes) -> bytes:
     return make_zip(entries)
 
 
+def add_part(data: bytes, owner: str, kind: str, name: str, xml: str, *, link: str = "rIdAdded") -> bytes:
+    """An Office file with one more part, `name`, that `owner` links to by `kind` with the id `link`."""
+    folder, _, file = owner.rpartition("/")
+    target = f"<Relationship Id='{link}' Type='http://office/relationships/{kind}' Target='/{name}'/></Relationships>"
+    out = io.BytesIO(replace_in_zip(data, f"{folder}/_rels/{file}.rels", b"</Relationships>", target.encode()))
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, xml)
+    return out.getvalue()
+
+
 def make_zip_bomb(data: bytes, *, megabytes: int) -> bytes:
     """An Office file with one more entry that unpacks to `megabytes` of zeros."""
     out = io.BytesIO(data)

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass, field
 
 from lumikb.compute.parse.docx_margins import read_margins
+from lumikb.compute.parse.docx_visibility import Visibility
 from lumikb.compute.parse.flow import Block, Flow
-from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute
+from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, is_on
 from lumikb.compute.parse.text import TextBuilder
 
 STYLE_DEPTH_MAX = 20
@@ -17,9 +18,10 @@ _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
 def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | None]:
-    """Write headers, footers and the body to `builder`.
+    """Write headers, footers and the body to `builder`, without hidden text.
 
-    Returns the part that holds the body, and the page count when the file tells its pages.
+    Returns the part that holds the body (none when all of its text is hidden, so that it is empty and not unread), and
+    the page count when the file tells its pages.
     """
     main = package.main_part("word/document.xml")
     styles = _Styles()
@@ -33,9 +35,10 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
         builder.append_block(text)
     body = _Body(builder, styles, notes)
     package.read(main, body)
+    parts = [] if body.flow.is_empty and body.hides_text else [main]
     if body.flow.is_empty:
-        package.check_empty([main])
-    return [main], body.flow.end() if body.tells_pages() else None
+        package.check_empty(parts)
+    return parts, body.flow.end() if body.tells_pages() else None
 
 
 @dataclass
@@ -100,13 +103,16 @@ class _Notes(PartReader):
         self._found = found
         self._id = ""
         self._in_text = False
+        self._visibility = Visibility()
 
     def start(self, name: str, attributes: Attributes) -> None:
+        self._visibility.start(name, attributes)
         if name == self._kind:
             self._id = attribute(attributes, "id")
-        self._in_text = name == "t"
+        self._in_text = name == "t" and not self._visibility.is_hidden
 
     def end(self, name: str) -> None:
+        self._visibility.end(name)
         self._in_text = False
         if name == "p":
             self._add(" ")
@@ -139,17 +145,20 @@ class _Body(PartReader):
 
     Page starts are where the program that saved the file last broke the pages (`lastRenderedPageBreak`) and where the
     author did. Without the former, the latter tell the pages only when no text runs over a page between them: no page
-    numbers rather than wrong ones. Of tracked changes the new text is read; of alternative content, Word's own choice.
+    numbers rather than wrong ones. Of tracked changes the new text is read; of alternative content, Word's own choice;
+    of hidden text nothing, which `hides_text` tells.
     """
 
     skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
 
     def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], list[str]]) -> None:
         self.flow = Flow(builder)
+        self.hides_text = False
         self._styles = styles
         self._notes = notes
         self._paragraphs: list[_Paragraph] = []
         self._in_text = False
+        self._visibility = Visibility()
         self._rendered = self._sectioned = False
         # The mark of the program behind a break of the author is of the same page.
         self._broken = False
@@ -162,16 +171,20 @@ class _Body(PartReader):
         return counted and self.flow.longest_page() <= PAGE_CHARS_MAX
 
     def start(self, name: str, attributes: Attributes) -> None:
+        self._visibility.start(name, attributes)
         if name == "p":
             self._paragraphs.append(_Paragraph())
         elif name == "tr":
             self.flow.start_row()
         elif name == "tc":
             self.flow.start_cell()
-        elif self._paragraphs:
+        elif name == "t":
+            self._in_text = True
+        elif self._paragraphs and not self._visibility.is_hidden:
             self._start_in_paragraph(name, attributes, self._paragraphs[-1])
 
     def end(self, name: str) -> None:
+        self._visibility.end(name)
         if name == "t":
             self._in_text = False
         elif name == "p" and self._paragraphs:
@@ -180,19 +193,21 @@ class _Body(PartReader):
             self.flow.end_row()
 
     def text(self, data: str) -> None:
-        if self._in_text and self._paragraphs:
+        if not self._in_text or not self._paragraphs:
+            return
+        if self._visibility.is_hidden:
+            self.hides_text = self.hides_text or not data.isspace()
+        else:
             self._paragraphs[-1].append(data)
             self._broken = self._broken and data.isspace()
 
     def _start_in_paragraph(self, name: str, attributes: Attributes, paragraph: _Paragraph) -> None:
-        if name == "t":
-            self._in_text = True
-        elif name in _BREAKS:
+        if name in _BREAKS:
             paragraph.append(_BREAKS[name])
             if name == "br" and attribute(attributes, "type") == "page":
                 self._break_page(paragraph)
         elif name == "pageBreakBefore":
-            if attribute(attributes, "val") not in {"0", "false", "off"}:
+            if is_on(attributes):
                 self._break_page(paragraph)
         elif name == "sectPr":
             self._sectioned = True

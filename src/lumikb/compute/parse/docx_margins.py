@@ -1,5 +1,6 @@
 """Headers and footers of Word documents: each text once, without page numbers."""
 
+from lumikb.compute.parse.docx_visibility import Visibility
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute
 from lumikb.compute.parse.text import squeeze
 
@@ -31,8 +32,10 @@ class _Margins(PartReader):
         self._fields: list[str] = []
         self._has_page_field = False
         self._element = ""
+        self._visibility = Visibility()
 
     def start(self, name: str, attributes: Attributes) -> None:
+        self._visibility.start(name, attributes)
         self._element = name
         if name in _PIECE_ENDS:
             self._end_piece()
@@ -48,6 +51,7 @@ class _Margins(PartReader):
                 self._fields.pop()
 
     def end(self, name: str) -> None:
+        self._visibility.end(name)
         self._element = ""
         if name == "p":
             self._end_paragraph()
@@ -57,7 +61,7 @@ class _Margins(PartReader):
     def text(self, data: str) -> None:
         if self._element == "instrText" and self._fields:
             self._fields[-1] += data
-        elif self._element == "t":
+        elif self._element == "t" and not self._visibility.is_hidden:
             self._parts.append(data)
             if any(field.split()[:1] and field.split()[0].upper() in _PAGE_FIELDS for field in self._fields):
                 self._has_page_field = True

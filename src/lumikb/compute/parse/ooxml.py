@@ -35,6 +35,11 @@ def prefixed(attributes: Attributes, name: str) -> str:
     return next((value for key, value in attributes.items() if key.endswith(f":{name}")), "")
 
 
+def is_on(attributes: Attributes) -> bool:
+    """Whether an element that switches something, such as `w:vanish`, switches it on (ECMA-376, 17.17.4)."""
+    return attribute(attributes, "val") not in {"0", "false", "off"}
+
+
 class PartReader:
     """Receives the elements of one part, by local name, in document order. Elements in `skipped` are left out whole."""
 

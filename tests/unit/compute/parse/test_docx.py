@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import docx
 import pytest
-from support.documents import make_docx, replace_in_zip
+from support.documents import add_part, make_docx, replace_in_zip
 
 from lumikb.compute.parse.errors import CorruptedError
 from lumikb.compute.parse.models import ParsedText
@@ -116,3 +116,57 @@ def test_a_body_that_could_not_be_read_is_not_hidden_by_its_header():
     data = replace_in_zip(out.getvalue(), "word/document.xml", b"<w:sectPr", unread)
     with pytest.raises(CorruptedError):
         parse(data, "a.docx")
+
+
+def hidden(content: str, properties: str = "<w:b/><w:vanish/>") -> str:
+    return f"<w:r><w:rPr>{properties}</w:rPr>{content}</w:r>"
+
+
+def t(text: str) -> str:
+    return f"<w:t xml:space='preserve'>{text}</w:t>"
+
+
+def test_hidden_text_is_left_out_with_all_that_is_within_it():
+    parsed = parse_body(
+        words("Shown") + hidden(t(" secret") + "<w:tab/><w:br/><w:footnoteReference w:id='1'/>") + words(" here."),
+        hidden(f"<w:pict><w:p>{words('In a hidden box.')}</w:p></w:pict>{t('after')}") + words("Below."),
+        hidden("<w:br w:type='page'/>") + words("Still on the first page."),
+    )
+    assert parsed.text == "Shown here.\n\nBelow.\n\nStill on the first page."
+    assert parsed.pages == []
+
+
+@pytest.mark.parametrize("value", ["0", "false", "off"])
+def test_a_run_whose_hiding_is_switched_off_is_read(value: str):
+    assert parse_body(hidden(t("Shown."), f"<w:vanish w:val='{value}'/>")).text == "Shown."
+
+
+def test_a_hidden_paragraph_mark_hides_no_run():
+    mark = "<w:rPr><w:vanish/><w:specVanish/></w:rPr>"
+    box = f"<w:r><w:pict><w:p><w:pPr>{mark}</w:pPr>{words('In a box.')}</w:p></w:pict></w:r>"
+    control = f"<w:sdt><w:sdtPr>{mark}</w:sdtPr><w:sdtContent>{words(' In a control.')}</w:sdtContent></w:sdt>"
+    parsed = parse_body(f"<w:pPr>{mark}</w:pPr>" + words("Run-in."), box + words("Text.") + control)
+    assert parsed.text == "Run-in.\n\nIn a box.\n\nText. In a control."
+
+
+def test_hidden_text_of_headers_is_left_out():
+    def fill(document: docx.document.Document) -> None:
+        document.add_paragraph("Text")
+        paragraph = document.sections[0].header.paragraphs[0]
+        paragraph.add_run("Letterhead")
+        paragraph.add_run(" draft 3").font.hidden = True
+
+    assert parse_with_margins(fill).text == "Letterhead\n\nText"
+
+
+def test_hidden_text_of_notes_is_left_out():
+    note = f"<w:footnote w:id='7'><w:p>{words('A note')}{hidden(t(' and a secret'))}</w:p></w:footnote>"
+    data = make_docx(body_xml=f"<w:p>{words('Text')}<w:r><w:footnoteReference w:id='7'/></w:r></w:p>")
+    notes = f"<w:footnotes xmlns:w='urn:w'>{note}</w:footnotes>"
+    data = add_part(data, "word/document.xml", "footnotes", "word/footnotes.xml", notes)
+    assert parse(data, "a.docx").text == "Text\n\nA note"
+
+
+def test_a_document_of_hidden_text_only_is_empty_and_not_damaged():
+    parsed = parse_body(hidden(t("Secret.")), hidden(t("More.")))
+    assert (parsed.text, parsed.warnings) == ("", ["NO_TEXT"])
