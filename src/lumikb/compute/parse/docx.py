@@ -1,20 +1,22 @@
 """Word documents: paragraphs, lists, tables, text boxes and notes in reading order, headings by their styles."""
 
-import re
 from dataclasses import dataclass, field
 
 from lumikb.compute.parse.docx_margins import read_margins
+from lumikb.compute.parse.docx_numbering import ListCounter, ListDefinitions, read_lists
+from lumikb.compute.parse.docx_styles import Style, Styles, outline_level
 from lumikb.compute.parse.docx_visibility import Visibility
 from lumikb.compute.parse.flow import Block, Flow
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, is_on
 from lumikb.compute.parse.text import TextBuilder
 
-STYLE_DEPTH_MAX = 20
 PAGE_CHARS_MAX = 3500
 """Breaks that an author set tell the pages when no stretch between two is longer: more does not fit on a page."""
 
-_HEADING_NAME = re.compile(r"heading ([1-9])", re.IGNORECASE)
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+
+_NoteTexts = dict[tuple[str, str], list[str]]
+"""Pieces of the text of each note by (kind, id)."""
 
 
 def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | None]:
@@ -24,16 +26,16 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
     the page count when the file tells its pages.
     """
     main = package.main_part("word/document.xml")
-    styles = _Styles()
+    styles = Styles()
     for part in package.related(main, "styles")[:1]:
         package.read(part, styles)
-    notes: dict[tuple[str, str], list[str]] = {}
+    notes: _NoteTexts = {}
     for kind in ("footnote", "endnote"):
         for part in package.related(main, f"{kind}s")[:1]:
             package.read(part, _Notes(kind, notes))
     for text in read_margins(package, main):
         builder.append_block(text)
-    body = _Body(builder, styles, notes)
+    body = _Body(builder, styles, read_lists(package, main), notes)
     package.read(main, body)
     parts = [] if body.flow.is_empty and body.hides_text else [main]
     if body.flow.is_empty:
@@ -41,64 +43,10 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
     return parts, body.flow.end() if body.tells_pages() else None
 
 
-@dataclass
-class _Style:
-    based_on: str = ""
-    level: int | None = None
-    listed: bool | None = None
-
-
-class _Styles(PartReader):
-    """Heading level (0 for body text) and list membership of each paragraph style; whether any begins a page."""
-
-    skipped = frozenset({"pPrChange", "rPrChange"})
-
-    def __init__(self) -> None:
-        self.break_pages = False
-        self._styles: dict[str, _Style] = {}
-        self._current = _Style()
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        if name == "style":
-            self._current = self._styles[attribute(attributes, "styleId")] = _Style()
-        elif name == "name":
-            title = attribute(attributes, "val")
-            heading = _HEADING_NAME.fullmatch(title)
-            if heading or title.lower() == "title":
-                self._current.level = int(heading.group(1)) if heading else 1
-        elif name == "basedOn":
-            self._current.based_on = attribute(attributes, "val")
-        elif name == "outlineLvl":
-            self._current.level = outline_level(attributes)
-        elif name == "pageBreakBefore":
-            self.break_pages = True
-        elif name == "numPr":
-            self._current.listed = True
-
-    def resolve(self, style_id: str) -> tuple[int, bool]:
-        """(level, listed) of a style, taken over from the styles it is based on."""
-        level: int | None = None
-        listed: bool | None = None
-        for _ in range(STYLE_DEPTH_MAX):
-            style = self._styles.get(style_id)
-            if style is None:
-                break
-            level = style.level if level is None else level
-            listed = style.listed if listed is None else listed
-            style_id = style.based_on
-        return level or 0, bool(listed)
-
-
-def outline_level(attributes: Attributes) -> int:
-    """Heading level from 1, 0 for body text (ECMA-376, 17.3.1.20: outline levels count from 0, and 9 is none)."""
-    value = attribute(attributes, "val")
-    return int(value) + 1 if value.isdecimal() and int(value) < 9 else 0
-
-
 class _Notes(PartReader):
     """Text of each footnote or endnote by (kind, id)."""
 
-    def __init__(self, kind: str, found: dict[tuple[str, str], list[str]]) -> None:
+    def __init__(self, kind: str, found: _NoteTexts) -> None:
         self._kind = kind
         self._found = found
         self._id = ""
@@ -127,11 +75,15 @@ class _Notes(PartReader):
 
 @dataclass
 class _Paragraph:
+    """`is_gone` says that its mark is hidden, deleted or moved away: without text nothing is left to be numbered."""
+
     parts: list[str] = field(default_factory=list[str])
     length: int = 0
     style: str = ""
     level: int | None = None
-    listed: bool | None = None
+    list_id: str | None = None
+    list_level: str | None = None
+    is_gone: bool = False
     page_breaks: list[int] = field(default_factory=list[int])
     notes: list[str] = field(default_factory=list[str])
 
@@ -151,10 +103,12 @@ class _Body(PartReader):
 
     skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
 
-    def __init__(self, builder: TextBuilder, styles: _Styles, notes: dict[tuple[str, str], list[str]]) -> None:
+    def __init__(self, builder: TextBuilder, styles: Styles, lists: ListDefinitions, notes: _NoteTexts) -> None:
         self.flow = Flow(builder)
         self.hides_text = False
         self._styles = styles
+        self._lists = lists
+        self._counters = [ListCounter(lists)]
         self._notes = notes
         self._paragraphs: list[_Paragraph] = []
         self._in_text = False
@@ -174,6 +128,8 @@ class _Body(PartReader):
         self._visibility.start(name, attributes)
         if name == "p":
             self._paragraphs.append(_Paragraph())
+        elif name == "txbxContent":
+            self._counters.append(ListCounter(self._lists))
         elif name == "tr":
             self.flow.start_row()
         elif name == "tc":
@@ -189,8 +145,14 @@ class _Body(PartReader):
             self._in_text = False
         elif name == "p" and self._paragraphs:
             self._end_paragraph(self._paragraphs.pop())
+        elif name == "txbxContent":
+            self._counters.pop()
         elif name == "tr":
             self.flow.end_row()
+
+    def skip(self, name: str) -> None:
+        if name == "moveFrom" and self._paragraphs:
+            self._paragraphs[-1].is_gone = True
 
     def text(self, data: str) -> None:
         if not self._in_text or not self._paragraphs:
@@ -221,8 +183,11 @@ class _Body(PartReader):
         elif name == "outlineLvl":
             paragraph.level = outline_level(attributes)
         elif name == "numId":
-            # ECMA-376, 17.9.18: number 0 takes the paragraph out of the list that its style puts it in.
-            paragraph.listed = attribute(attributes, "val") != "0"
+            paragraph.list_id = attribute(attributes, "val")
+        elif name == "ilvl":
+            paragraph.list_level = attribute(attributes, "val")
+        elif name in {"vanish", "del"} and self._visibility.is_of_mark and is_on(attributes):
+            paragraph.is_gone = True
         elif name in {"footnoteReference", "endnoteReference"}:
             kind = name.removesuffix("Reference")
             paragraph.notes.append("".join(self._notes.get((kind, attribute(attributes, "id")), [])))
@@ -232,11 +197,16 @@ class _Body(PartReader):
         self._broken = True
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
-        level, listed = self._styles.resolve(paragraph.style)
-        level = level if paragraph.level is None else paragraph.level
-        listed = listed if paragraph.listed is None else paragraph.listed
+        lineage = self._styles.lineage(paragraph.style)
+        levels = (paragraph.level, *(style.level for style in lineage))
+        level = next((level for level in levels if level is not None), 0)
         text = "".join(paragraph.parts)
-        self.flow.add_paragraph(text, level=level, listed=listed, page_breaks=paragraph.page_breaks)
+        label = "" if paragraph.is_gone and not text.strip() else self._label(paragraph, lineage)
+        self.flow.add_paragraph(text, level=level, label=label, page_breaks=paragraph.page_breaks)
         for note in paragraph.notes:
             if note.strip():
                 self.flow.add(Block(note.strip()))
+
+    def _label(self, paragraph: _Paragraph, lineage: list[Style]) -> str:
+        place = self._lists.place(paragraph.list_id, paragraph.list_level, lineage)
+        return self._counters[-1].count(*place) if place else ""

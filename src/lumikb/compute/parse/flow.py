@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from lumikb.compute.parse.text import TextBuilder
 
+BULLET = "-"
 ROW_DEPTH_MAX = 20
 """Tables within tables: below this, rows are read as paragraphs of the cell they are in."""
 
@@ -46,19 +47,19 @@ class Flow:
         self._pending_breaks = 0
         self._last_run = block.run
 
-    def add_paragraph(self, raw: str, *, level: int = 0, listed: bool = False, page_breaks: list[int]) -> None:
-        """Write a paragraph without the white space around it, an entry of a list with a dash.
+    def add_paragraph(self, raw: str, *, level: int = 0, label: str = "", page_breaks: list[int]) -> None:
+        """Write a paragraph without the white space around it, an entry of a list behind its `label`.
 
-        `page_breaks` are offsets in `raw`.
+        A label is `BULLET`, which headings go without, or a number such as `4.2`. `page_breaks` are offsets in `raw`.
         """
         text = raw.strip()
         if not text:
             self._pending_breaks += len(page_breaks)
             return
-        bullet = "- " if listed and not level else ""
-        shift = len(bullet) - (len(raw) - len(raw.lstrip()))
-        breaks = [min(max(at + shift, 0), len(bullet + text)) for at in page_breaks]
-        self.add(Block(bullet + text, level, "list" if bullet else "", breaks))
+        prefix = f"{label} " if label and not (level and label == BULLET) else ""
+        shift = len(prefix) - (len(raw) - len(raw.lstrip()))
+        breaks = [min(max(at + shift, 0), len(prefix + text)) for at in page_breaks]
+        self.add(Block(prefix + text, level, "list" if prefix and not level else "", breaks))
 
     def start_row(self) -> None:
         """A row opens, within a cell if one is open."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from lumikb.compute.parse.errors import EncryptedError
-from lumikb.compute.parse.flow import Block, Flow
+from lumikb.compute.parse.flow import BULLET, Block, Flow
 from lumikb.compute.parse.formats import Format
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, PropertyReader, attribute
@@ -191,7 +191,8 @@ class _Body(_Paragraphs):
     def end_paragraph(self, paragraph: _Paragraph, text: str) -> None:
         is_title = "Title" in {paragraph.style, self._parents.get(paragraph.style)}
         level = paragraph.level or int(is_title)
-        self.flow.add_paragraph(text, level=level, listed=self._item_begins, page_breaks=paragraph.page_breaks)
+        label = BULLET if self._item_begins else ""
+        self.flow.add_paragraph(text, level=level, label=label, page_breaks=paragraph.page_breaks)
         self._item_begins = False
         for note in paragraph.notes:
             if note.strip():

@@ -51,6 +51,9 @@ class PartReader:
     def end(self, name: str) -> None:
         """An element closes."""
 
+    def skip(self, name: str) -> None:
+        """An element opens that is left out."""
+
     def text(self, data: str) -> None:
         """Characters; one run may come in pieces."""
 
@@ -221,6 +224,8 @@ def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
         nonlocal depth
         name = name.rpartition(":")[2]
         if depth or name in skipped:
+            if not depth:
+                reader.skip(name)
             depth += 1
         else:
             reader.start(name, attributes)

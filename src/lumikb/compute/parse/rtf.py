@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lumikb.compute.parse.charset import decode_as
 from lumikb.compute.parse.errors import CorruptedError
-from lumikb.compute.parse.flow import ROW_DEPTH_MAX, Block, Flow
+from lumikb.compute.parse.flow import BULLET, ROW_DEPTH_MAX, Block, Flow
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.rtf_codes import CHARACTERS, CODE_PAGES, FILE_CHARSETS, FONT_CHARSETS, SKIPPED, SYMBOLS
 from lumikb.compute.parse.text import TextBuilder, clean, squeeze
@@ -327,7 +327,7 @@ class _Reader:
             if depth:
                 self._open_cell(depth)
             level = self._styles.get(paragraph.style, 0) if paragraph.level is None else paragraph.level
-            self._flow.add_paragraph(text, level=level, listed=paragraph.listed, page_breaks=[])
+            self._flow.add_paragraph(text, level=level, label=BULLET if paragraph.listed else "", page_breaks=[])
         for note in self._notes:
             if note_text := _joined(note).strip():
                 self._flow.add(Block(note_text))

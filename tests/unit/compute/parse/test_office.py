@@ -43,7 +43,7 @@ def test_docx_has_headings_lists_and_tables_in_reading_order():
     table = [["Name", "Age"], ["Bob", "42"]]
     parsed = parse(make_docx(blocks, table=table, title="Guide", author="Ann"), "a.docx")
     assert parsed.text == (
-        "The *Guide*\n\nFirst part\n\nCosts are < 5 & > 3, List<int>.\n\nDetails\n\n- one\n- two\n\n"
+        "The *Guide*\n\nFirst part\n\nCosts are < 5 & > 3, List<int>.\n\nDetails\n\n- one\n1. two\n\n"
         "Name | Age\nBob | 42"
     )
     assert all(parsed.text[heading.start : heading.end] == heading.title for heading in parsed.headings)
