@@ -1,13 +1,14 @@
-"""Word documents: paragraphs, lists, tables, text boxes and notes in reading order, headings by their styles."""
+"""Word documents: paragraphs, lists, tables, charts, text boxes and notes in reading order, headings by styles."""
 
 from dataclasses import dataclass, field
 
 from lumikb.compute.parse.docx_margins import read_margins
-from lumikb.compute.parse.docx_numbering import ListCounter, ListDefinitions, read_lists
-from lumikb.compute.parse.docx_styles import Style, Styles, outline_level
+from lumikb.compute.parse.docx_numbering import ListCounter, ListDefinitions, Place, read_lists
+from lumikb.compute.parse.docx_styles import Styles, outline_level
 from lumikb.compute.parse.docx_visibility import Visibility
 from lumikb.compute.parse.flow import Block, Flow
-from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, is_on
+from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, is_on, prefixed
+from lumikb.compute.parse.ooxml_chart import Charts
 from lumikb.compute.parse.text import TextBuilder
 
 PAGE_CHARS_MAX = 3500
@@ -35,7 +36,7 @@ def read_docx(package: Package, builder: TextBuilder) -> tuple[list[str], int | 
             package.read(part, _Notes(kind, notes))
     for text in read_margins(package, main):
         builder.append_block(text)
-    body = _Body(builder, styles, read_lists(package, main), notes)
+    body = _Body(builder, styles, read_lists(package, main), notes, Charts(package).linked(main))
     package.read(main, body)
     parts = [] if body.flow.is_empty and body.hides_text else [main]
     if body.flow.is_empty:
@@ -75,7 +76,10 @@ class _Notes(PartReader):
 
 @dataclass
 class _Paragraph:
-    """`is_gone` says that its mark is hidden, deleted or moved away: without text nothing is left to be numbered."""
+    """`is_gone` says that its mark is hidden, deleted or moved away: without text nothing is left to be numbered.
+
+    `below` are the charts and notes that it refers to.
+    """
 
     parts: list[str] = field(default_factory=list[str])
     length: int = 0
@@ -85,7 +89,7 @@ class _Paragraph:
     list_level: str | None = None
     is_gone: bool = False
     page_breaks: list[int] = field(default_factory=list[int])
-    notes: list[str] = field(default_factory=list[str])
+    below: list[str] = field(default_factory=list[str])
 
     def append(self, piece: str) -> None:
         self.parts.append(piece)
@@ -103,13 +107,22 @@ class _Body(PartReader):
 
     skipped = frozenset({"Fallback", "moveFrom", "pPrChange", "rPrChange", "sectPrChange", "tabs"})
 
-    def __init__(self, builder: TextBuilder, styles: Styles, lists: ListDefinitions, notes: _NoteTexts) -> None:
+    def __init__(
+        self,
+        builder: TextBuilder,
+        styles: Styles,
+        lists: ListDefinitions,
+        notes: _NoteTexts,
+        charts: dict[str, str],
+    ) -> None:
         self.flow = Flow(builder)
         self.hides_text = False
         self._styles = styles
         self._lists = lists
         self._counters = [ListCounter(lists)]
+        self._ranks: dict[tuple[str, str | None, str | None], tuple[int, Place | None]] = {}
         self._notes = notes
+        self._charts = charts
         self._paragraphs: list[_Paragraph] = []
         self._in_text = False
         self._visibility = Visibility()
@@ -190,23 +203,29 @@ class _Body(PartReader):
             paragraph.is_gone = True
         elif name in {"footnoteReference", "endnoteReference"}:
             kind = name.removesuffix("Reference")
-            paragraph.notes.append("".join(self._notes.get((kind, attribute(attributes, "id")), [])))
+            paragraph.below.append("".join(self._notes.get((kind, attribute(attributes, "id")), [])).strip())
+        elif name == "chart":
+            paragraph.below.append(self._charts.pop(prefixed(attributes, "id"), ""))
 
     def _break_page(self, paragraph: _Paragraph) -> None:
         paragraph.page_breaks.append(paragraph.length)
         self._broken = True
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
-        lineage = self._styles.lineage(paragraph.style)
-        levels = (paragraph.level, *(style.level for style in lineage))
-        level = next((level for level in levels if level is not None), 0)
+        level, place = self._rank(paragraph)
+        level = level if paragraph.level is None else paragraph.level
         text = "".join(paragraph.parts)
-        label = "" if paragraph.is_gone and not text.strip() else self._label(paragraph, lineage)
+        is_left = bool(text.strip()) or not paragraph.is_gone
+        label = self._counters[-1].count(*place) if place and is_left else ""
         self.flow.add_paragraph(text, level=level, label=label, page_breaks=paragraph.page_breaks)
-        for note in paragraph.notes:
-            if note.strip():
-                self.flow.add(Block(note.strip()))
+        for text in filter(None, paragraph.below):
+            self.flow.add(Block(text))
 
-    def _label(self, paragraph: _Paragraph, lineage: list[Style]) -> str:
-        place = self._lists.place(paragraph.list_id, paragraph.list_level, lineage)
-        return self._counters[-1].count(*place) if place else ""
+    def _rank(self, paragraph: _Paragraph) -> tuple[int, Place | None]:
+        """The heading level that the paragraph's style gives it, and its place in a list."""
+        key = (paragraph.style, paragraph.list_id, paragraph.list_level)
+        if key not in self._ranks:
+            lineage = self._styles.lineage(paragraph.style)
+            level = next((style.level for style in lineage if style.level is not None), 0)
+            self._ranks[key] = level, self._lists.place(paragraph.list_id, paragraph.list_level, lineage)
+        return self._ranks[key]

@@ -27,6 +27,9 @@ _REFERENCE = re.compile(r"%([1-9])")
 _ROMAN_VALUES = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
 _ROMAN_DIGITS = ("m", "cm", "d", "cd", "c", "xc", "l", "xl", "x", "ix", "v", "iv", "i")
 
+Place = tuple[str, int]
+"""A list by its numId, and a level of it from 0."""
+
 
 @dataclass
 class _Level:
@@ -127,8 +130,8 @@ class ListDefinitions(PartReader):
             self._merged[list_id] = self._by_style.get(abstract.style, abstract).levels | num.levels
         return self._merged[list_id]
 
-    def place(self, list_id: str | None, level: str | None, lineage: list[Style]) -> tuple[str, int] | None:
-        """The list and the level (from 0) that a paragraph is on, by a numPr of its own or of its style's `lineage`.
+    def place(self, list_id: str | None, level: str | None, lineage: list[Style]) -> Place | None:
+        """Where a paragraph stands in a list, by a numPr of its own or of its style's `lineage`.
 
         Number 0 takes a paragraph out of the list of its style (17.9.18). A level that belongs to a paragraph style
         (17.9.23) numbers paragraphs of that style, and others only by a numPr of their own, as Word has it.

@@ -80,6 +80,8 @@ class Package:
             raise EncryptedError("This file needs a password. Remove the password and upload it again.")
         check_unpacked(sum(entry.file_size for entry in entries), unpacked_bytes_max(len(data)))
         self._names = {entry.filename for entry in entries}
+        # Of the part that was asked for last: readers ask for one kind after another.
+        self._links: tuple[str, dict[str, Relationship]] | None = None
 
     def __contains__(self, part: str) -> bool:
         return part in self._names
@@ -107,13 +109,14 @@ class Package:
 
     def relationships(self, part: str) -> dict[str, Relationship]:
         """The links of `part` (empty for the package itself) by id, without those that lead out of the package."""
-        folder, name = posixpath.split(part)
-        links = posixpath.join(folder, "_rels", f"{name}.rels")
-        if links not in self:
-            return {}
-        reader = _Relationships(folder)
-        self.read(links, reader)
-        return reader.found
+        if self._links is None or self._links[0] != part:
+            folder, name = posixpath.split(part)
+            links = posixpath.join(folder, "_rels", f"{name}.rels")
+            reader = _Relationships(folder)
+            if links in self:
+                self.read(links, reader)
+            self._links = part, reader.found
+        return self._links[1]
 
     def main_part(self, default: str) -> str:
         """The part that the document starts from. Raises `CorruptedError` when there is none."""

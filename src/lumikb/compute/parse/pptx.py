@@ -1,6 +1,7 @@
-"""PowerPoint presentations: each slide a page, its title a heading, its notes below it."""
+"""PowerPoint presentations: each slide a page, its title a heading, its charts tables, its notes below it."""
 
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, prefixed
+from lumikb.compute.parse.ooxml_chart import Charts
 from lumikb.compute.parse.text import TextBuilder, squeeze
 
 _TITLES = {"title", "ctrTitle"}
@@ -15,8 +16,9 @@ def read_pptx(package: Package, builder: TextBuilder) -> tuple[list[str], int]:
     package.read(main, order)
     links = package.relationships(main)
     slides = [links[key].target for key in order.ids if key in links and links[key].target in package]
+    charts = Charts(package)
     for number, slide in enumerate(slides, start=1):
-        _read_slide(package, slide, number, builder)
+        _read_slide(package, slide, number, charts, builder)
     return slides, len(slides)
 
 
@@ -33,13 +35,13 @@ def write_slide(builder: TextBuilder, number: int, titles: list[str], blocks: li
     builder.append("\n\n".join([title, *blocks] if title else blocks))
 
 
-def _read_slide(package: Package, slide: str, number: int, builder: TextBuilder) -> None:
-    reader = _Slide()
+def _read_slide(package: Package, slide: str, number: int, charts: Charts, builder: TextBuilder) -> None:
+    reader = _Slide(charts.linked(slide))
     package.read(slide, reader)
     for diagram in package.related(slide, "diagramData"):
         package.read(diagram, reader)
         reader.end("sp")
-    notes = _Slide()
+    notes = _Slide({})
     for part in package.related(slide, "notesSlide")[:1]:
         package.read(part, notes)
     write_slide(builder, number, reader.titles, reader.blocks, notes.blocks)
@@ -55,13 +57,17 @@ class _SlideOrder(PartReader):
 
 
 class _Slide(PartReader):
-    """The shapes of one slide or notes page: `titles`, and `blocks` with one entry for each other shape or table."""
+    """The shapes of one slide or notes page: `titles`, and `blocks` with one entry for each other shape or table.
+
+    `charts` holds the text of each chart by the id of its link.
+    """
 
     skipped = frozenset({"Fallback", "tabLst"})
 
-    def __init__(self) -> None:
+    def __init__(self, charts: dict[str, str]) -> None:
         self.titles: list[str] = []
         self.blocks: list[str] = []
+        self._charts = charts
         self._placeholder = ""
         self._lines: list[str] = []
         self._parts: list[str] = []
@@ -78,6 +84,9 @@ class _Slide(PartReader):
             self._parts.append("\n")
         elif name == "fld":
             self._repeated_field = attribute(attributes, "type").startswith(("slidenum", "datetime"))
+        elif name == "chart":
+            text = self._charts.pop(prefixed(attributes, "id"), "")
+            self._lines += [text] if text else []
         elif name == "tr":
             self._row = []
         elif name == "tc" and self._row is not None:

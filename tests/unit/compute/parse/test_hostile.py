@@ -29,7 +29,7 @@ MIME = (
 )
 ROW = "<table:table-row><table:table-cell><text:p>a</text:p></table:table-cell><table:table-cell/></table:table-row>"
 SAMPLES = [
-    (make_docx([("Heading 1", "Intro"), ("Normal", "Text.")], table=[["a", "b"]]), "a.docx"),
+    (make_docx([("Heading 1", "Intro"), ("List Number", "Text.")], table=[["a", "b"]]), "a.docx"),
     (make_pptx([("Title", "Body", "Notes")]), "a.pptx"),
     (make_xlsx({"Sheet": [["Name", "Size"], ["Pen", 1]]}), "a.xlsx"),
     (make_html("<h1>Head</h1><p>Text<table><tr><td>a<td>b</table>"), "a.html"),
