@@ -14,7 +14,10 @@ _LINE_BREAK = re.compile(r"(?>\r\n?|\n)\s*")
 _LINE_MARKER = re.compile(r"(?:[-*+•‣◦▪–—]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
 _WORD_BEFORE = re.compile(r"[\w.&]+\Z")
 _INITIALS = re.compile(r"(?:\w\.)*\w")
-_ORDINAL_LINE = re.compile(r"(?:^|[\r\n])[ \t]*\(?\d{1,3}\Z")
+# A number in front of a line, as of lists and headings: `7`, `4.2`, `xii`.
+_ROMAN = r"(?=[ivx])x{0,3}(?:ix|iv|v?i{0,3})"
+_ORDINAL = re.compile(rf"\(?(?:\d{{1,3}}(?:\.\d{{1,3}})*|{_ROMAN}|{_ROMAN.upper()})")
+_ORDINAL_LINE = re.compile(rf"[\r\n][ \t]*{_ORDINAL.pattern}\Z")
 
 # Longer than any abbreviation below, with room for "U.S.A" and the like.
 _WORD_CHARS_MAX = 16
@@ -196,7 +199,7 @@ def _is_stop(text: str, start: int, at: int, after: int, end: int) -> bool:
     if continues:
         # Text all in lower case: a full stop after a long word is one; an abbreviation not listed here is short.
         return len(word) >= _WORD_CHARS_SURE and word.isalpha() and word not in _TITLES
-    if word in _TITLES or _ORDINAL_LINE.search(text, max(start, window - 4), at):
+    if word in _TITLES or _ORDINAL.fullmatch(text, start, at) or _ORDINAL_LINE.search(text, max(start, window - 4), at):
         return False
     if word in _BEFORE_NUMBERS:
         return not text[following : following + 1].isdigit()

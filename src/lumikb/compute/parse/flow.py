@@ -1,5 +1,6 @@
 """Paragraphs, lists and tables of a word processor's document, written in reading order."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -8,6 +9,9 @@ from lumikb.compute.parse.text import TextBuilder
 BULLET = "-"
 ROW_DEPTH_MAX = 20
 """Tables within tables: below this, rows are read as paragraphs of the cell they are in."""
+
+# Other labels, such as `4.2` and `iii.`, may also stand where a line is wrapped.
+_LINE_LABEL = re.compile(rf"{BULLET}|\(?(?:\d{{1,3}}|[a-zA-Z])[.)]")
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Flow:
     def add_paragraph(self, raw: str, *, level: int = 0, label: str = "", page_breaks: list[int]) -> None:
         """Write a paragraph without the white space around it, an entry of a list behind its `label`.
 
-        A label is `BULLET`, which headings go without, or a number such as `4.2`. `page_breaks` are offsets in `raw`.
+        A label is `BULLET`, which headings go without, or a number such as `4.2`. Entries stand on successive lines
+        when their labels tell that lines begin there. `page_breaks` are offsets in `raw`.
         """
         text = raw.strip()
         if not text:
@@ -59,7 +64,8 @@ class Flow:
         prefix = f"{label} " if label and not (level and label == BULLET) else ""
         shift = len(prefix) - (len(raw) - len(raw.lstrip()))
         breaks = [min(max(at + shift, 0), len(prefix + text)) for at in page_breaks]
-        self.add(Block(prefix + text, level, "list" if prefix and not level else "", breaks))
+        is_line = not level and _LINE_LABEL.fullmatch(label) is not None
+        self.add(Block(prefix + text, level, "list" if is_line else "", breaks))
 
     def start_row(self) -> None:
         """A row opens, within a cell if one is open."""

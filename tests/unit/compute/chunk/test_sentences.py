@@ -54,6 +54,17 @@ def test_headings_lists_and_blank_lines_are_boundaries() -> None:
     ]
 
 
+@pytest.mark.parametrize("number", ["7", "4.2", "10.2.13", "iv", "XII", "(iii"])
+def test_the_number_in_front_of_a_paragraph_is_no_sentence(number: str):
+    first = f"{number}. The first is {'very ' * 40}long."
+    assert _sentences(f"Before.\n\n{first} The next.") == ["Before.", first, "The next."]
+
+
+@pytest.mark.parametrize("word", ["mix", "civil", "1998", "ill"])
+def test_a_word_that_looks_like_a_number_ends_its_sentence(word: str):
+    assert _sentences(f"That is\n{word}. The next.")[-1] == "The next."
+
+
 def test_a_wrapped_line_is_no_boundary() -> None:
     text = "The report that was written at the end of the year by Albert\nEinstein says so. Its\nsecond part does not."
 

@@ -3,6 +3,7 @@
 import pytest
 from support.documents import make_docx, replace_in_zip
 
+from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.parse.docx_numbering import LABEL_CHARS_MAX
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.parse import parse
@@ -60,7 +61,7 @@ LEGAL = abstract(90, lvl(0, "%1."), lvl(1, "%1.%2"), lvl(2, "(%3)", "lowerLetter
 def test_levels_number_each_for_itself_and_start_anew_below_a_higher_one():
     walk = "".join(item(level, text=f"T{at}") for at, level in enumerate([0, 1, 1, 2, 2, 3, 3, 1, 2, 0, 1]))
     assert parse_with(LEGAL + num(90, 90), walk).text == (
-        "1. T0\n1.1 T1\n1.2 T2\n(a) T3\n(b) T4\ni) T5\nii) T6\n1.3 T7\n(a) T8\n2. T9\n2.1 T10"
+        "1. T0\n\n1.1 T1\n\n1.2 T2\n\n(a) T3\n(b) T4\ni) T5\n\nii) T6\n\n1.3 T7\n\n(a) T8\n2. T9\n\n2.1 T10"
     )
 
 
@@ -82,6 +83,16 @@ def test_levels_number_each_for_itself_and_start_anew_below_a_higher_one():
 def test_formats_of_numbers(kind: str, start: int, expected: list[str]):
     level = lvl(0, "§%1", kind, start=str(start))
     assert labels(abstract(90, level) + num(90, 90), item() * 2) == [f"§{number}" for number in expected]
+
+
+def test_numbered_items_are_sentences_with_their_numbers():
+    levels = (lvl(0, "%1."), lvl(1, "%1.%2"), lvl(2, "%3.", "lowerRoman"), lvl(3, "%1.%4."))
+    walk = "".join(item(level, text=text) for level in range(4) for text in ("The first case", "And another"))
+    text = parse_with(abstract(90, *levels) + num(90, 90), walk).text
+    assert [text[start:end] for start, end in sentence_spans(text)] == [
+        *("1. The first case", "2. And another", "2.1 The first case", "2.2 And another"),
+        *("i. The first case", "ii. And another", "2.1. The first case", "2.2. And another"),
+    ]
 
 
 def test_bullets_stay_and_levels_without_text_are_ordinary_paragraphs():
