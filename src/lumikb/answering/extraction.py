@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from lumikb.answering.tables import headers_of, is_table_row, labelled
 from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.parse.models import Heading
 from lumikb.retrieval.models import Hit, Passage
@@ -34,6 +35,8 @@ LINE_SHARE = 0.9
 # A further sentence must come this near to the best one, and say something else than those before it.
 NEAR_BEST = 0.75
 SAME_COSINE = 0.85
+# Rows of one table are alike: a further one must be asked for nearly as much as the first.
+ROW_NEAR_BEST = 0.95
 
 
 _STATEMENT_END = re.compile(r"[.!;。！…][\"'”’)\]]*$")
@@ -43,18 +46,27 @@ _LEADERS = re.compile(r"\.{4,}|(\. ){3,}|^\W+$")
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a passage at `[start, end)` of its document's text, or a heading within the passage."""
+    """A sentence of a passage at `[start, end)` of its document's text, or a heading or a row of a table within it.
+
+    `header` is the first row of the table of which this is a further row, else empty.
+    """
 
     hit: Hit
     start: int
     end: int
     is_heading: bool = False
+    header: str = ""
 
     @property
     def text(self) -> str:
         """The sentence, verbatim."""
         passage = self.hit.passage
         return passage.text[self.start - passage.char_start : self.end - passage.char_start]
+
+    @property
+    def statement(self) -> str:
+        """What it says by itself: of a row its cells with their columns' headers. What is compared with a question."""
+        return labelled(self.header, self.text) if self.header else self.text
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,17 @@ def candidate_sentences(hits: Sequence[Hit], headings_of: HeadingsOf = lambda _:
     for hit in hits[:PASSAGES_READ]:
         passage = hit.passage
         places = taken.setdefault(passage.chunk_set_id, [])
-        for left, right, is_heading in _spans(passage, headings_of(passage)):
+        spans = list(_spans(passage, headings_of(passage)))
+        ends = [(left, right) for left, right, _ in spans]
+        headers = headers_of(passage.text, ends, begins_document=passage.char_start == 0)
+        for (left, right, is_heading), header in zip(spans, headers, strict=True):
             start, end = passage.char_start + left, passage.char_start + right
             if end - start > SENTENCE_CHARS_MAX or any(
                 start < other_end and other_start < end for other_start, other_end in places
             ):
                 continue
             places.append((start, end))
-            sentences.append(Sentence(hit, start, end, is_heading))
+            sentences.append(Sentence(hit, start, end, is_heading, header))
     return sentences
 
 
@@ -128,11 +143,19 @@ def choose_support(
     for at in order:
         if scores[at] < bar or len(chosen) == SENTENCES_MAX:
             break
-        if all(float(vectors[at] @ vectors[other]) < SAME_COSINE for other in chosen):
-            chosen.append(at)
+        if any(_are_rows_of_a_table(sentences[at], sentences[other]) for other in chosen):
+            if scores[at] < ROW_NEAR_BEST * max(scores[other] for other in chosen):
+                continue
+        elif any(float(vectors[at] @ vectors[other]) >= SAME_COSINE for other in chosen):
+            continue
+        chosen.append(at)
     documents = list(dict.fromkeys(sentences[at].hit.passage.document_id for at in chosen))
     chosen.sort(key=lambda at: (documents.index(sentences[at].hit.passage.document_id), sentences[at].start))
     return [Support(sentences[at], min(1.0, scores[at])) for at in chosen]
+
+
+def _are_rows_of_a_table(one: Sentence, other: Sentence) -> bool:
+    return one.header != "" and one.header == other.header and one.hit is other.hit
 
 
 def statement_share(text: str) -> float:
@@ -164,12 +187,21 @@ def _scores(
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
         own = COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
-        is_heading = sentence.is_heading or _repeats_heading(sentence)
-        share = 0.0 if is_heading else statement_share(sentence.text)
+        share = _share(sentence)
         scores.append(max(own, lent) * share)
-        lent = max(lent, LENT * own) if share == 0.0 else 0.0
+        # Rows stand side by side: what a table is headed by, or another row says, is no question that the next answers.
+        lends = share == 0.0 and not is_table_row(sentence.text)
+        lent = max(lent, LENT * own) if lends else 0.0
         previous = sentence
     return scores
+
+
+def _share(sentence: Sentence) -> float:
+    if sentence.is_heading or _repeats_heading(sentence):
+        return 0.0
+    if sentence.header:
+        return 1.0 if any(map(str.isalnum, sentence.text)) else 0.0
+    return statement_share(sentence.text)
 
 
 def _repeats_heading(sentence: Sentence) -> bool:
@@ -183,4 +215,4 @@ def _coverage(wanted: set[str], sentence: Sentence, terms_of: Callable[[str], Se
     if not wanted:
         return 0.0
     header = sentence.hit.passage.section_header or ""
-    return len(wanted & set(terms_of(f"{header}\n{sentence.text}"))) / len(wanted)
+    return len(wanted & set(terms_of(f"{header}\n{sentence.statement}"))) / len(wanted)

@@ -70,7 +70,7 @@ class AnswerService:
         sentences = candidate_sentences(hits[: self._passages], self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), hits[: request.limit]), True
-        vectors = self._retrieval.text_vectors([sentence.text for sentence in sentences])
+        vectors = self._retrieval.text_vectors([sentence.statement for sentence in sentences])
         supports = choose_support(
             self._retrieval.terms(request.query),
             self._retrieval.query_vector(request.query),

@@ -144,6 +144,33 @@ def test_a_heading_that_stands_in_the_outline_alone_is_a_boundary(hit: MakeHit) 
     assert [sentence.text for sentence in sentences] == [text[: at - 1], text[at:]]
 
 
+TABLE = "The stakes were read in May.\n\n| Stake | Loss |\n|---|---|\n| A1 | 8.7 m |\n| B2 | 9.4 m |"
+
+
+def test_a_row_says_what_its_columns_are(hit: MakeHit) -> None:
+    statements = [sentence.statement for sentence in candidate_sentences([hit(TABLE)])]
+    assert statements[-2:] == ["Stake: A1, Loss: 8.7 m", "Stake: B2, Loss: 9.4 m"]
+
+
+def test_a_row_answers_for_itself_and_not_for_the_table(hit: MakeHit) -> None:
+    sentences = candidate_sentences([hit(TABLE)])
+    assert [sentence.text for sentence in sentences][1:3] == ["| Stake | Loss |", "|---|---|"]
+    assert choose(sentences, 0.1, 0.99, 0.9, 0.2, 0.1, query="stake") == []
+    assert choose(sentences, 0.1, 0.5, 0.1, 0.6, 0.7, query="loss stake") == ["| B2 | 9.4 m |"]
+
+
+def test_rows_that_are_asked_for_alike_are_all_given(hit: MakeHit) -> None:
+    rows = ["| A1 | 8.7 m |", "| B2 | 9.4 m |"]
+    assert choose(candidate_sentences([hit(TABLE)]), 0.1, 0.1, 0.1, 0.7, 0.7, query="stake loss") == rows
+
+
+def test_a_table_that_may_have_begun_before_its_passage_has_no_header(hit: MakeHit) -> None:
+    rows = "A1 | 8.7 m | in the shade\nB2 | 9.4 m | in the sun"
+    later, first = (candidate_sentences([hit(rows, char_start=start)]) for start in (50, 0))
+    assert [sentence.header for sentence in later] == ["", ""]
+    assert [sentence.header for sentence in first] == ["", "A1 | 8.7 m | in the shade"]
+
+
 def test_further_sentences_must_come_near_to_the_best(hit: MakeHit) -> None:
     assert choose(candidate_sentences([hit(TEXT)]), 0.99, 0.9, 0.6) == [FIRST, SECOND]
 
