@@ -17,15 +17,19 @@ from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
+from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.derived import get_parsed, without_text
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
 from lumikb.retrieval.service import TRIES_MAX, RetrievalService
+from lumikb.store.blobs.errors import BlobNotFoundError
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.record.engine import UnitOfWork
 
 TITLE_CHARS_MAX = 255
 TITLE_CHARS_FROM_QUESTION = 80
 MAPS_CACHED = 64
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class AnswerService:
         """An answer, and whether all that it was to quote was still there in the end."""
         wide = replace(request, limit=max(request.limit, self._passages))
         hits = self._retrieval.search(actor, wide, permission)
-        sentences = candidate_sentences(hits[: self._passages], self._headings)
+        sentences = candidate_sentences(self._provable(hits[: self._passages]), self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), hits[: request.limit]), True
         vectors = self._retrieval.text_vectors([sentence.statement for sentence in sentences])
@@ -83,6 +87,19 @@ class AnswerService:
         checked = [support for support in supports if still_verbatim(support.sentence, record)]
         whole = len(checked) == len(supports)
         return Answered(compose(checked, self._place), hits[: request.limit]), whole
+
+    def _provable(self, hits: list[Hit]) -> list[Hit]:
+        """Those whose document's text is there: of the others nobody could open the proof."""
+        found: list[Hit] = []
+        for hit in hits:
+            try:
+                self._headings(hit.passage)
+            except BlobNotFoundError as error:
+                document_id = hit.passage.document_id
+                log.error("document unreadable", document_id=document_id, code=error.stable_code, **error.details)
+            else:
+                found.append(hit)
+        return found
 
     def _headings(self, passage: Passage) -> list[Heading]:
         return self._map_of(passage.parsed_sha256).headings

@@ -1,6 +1,7 @@
 """Small things that route modules share."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Request, Response
@@ -17,6 +18,18 @@ def is_head() -> bool:
     """Whether the client asked for headers only; then no work is started."""
     request = current_request.get()
     return request is not None and request.head
+
+
+async def begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks, of which the first is there already: what goes wrong with it is an answer of its own."""
+    first = await anext(chunks, b"")
+
+    async def all_chunks() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return all_chunks()
 
 
 class HeadersAlone(Response[None]):

@@ -13,7 +13,7 @@ from lumikb.compute.parse.boxes import locate
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.http.ranges import byte_range
-from lumikb.http.routes import is_head
+from lumikb.http.routes import begun, is_head
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.pages import LIMIT_DEFAULT, PageRequest
 from lumikb.knowledge.base_service import KnowledgeBaseService
@@ -122,7 +122,7 @@ async def download_document(
     status = 206 if wanted is not None else 200
     if is_head():
         return Response(b"", headers=headers, status_code=status)
-    return Stream(documents.content(file.sha256, start, end), headers=headers, status_code=status)
+    return Stream(await begun(documents.content(file, start, end)), headers=headers, status_code=status)
 
 
 @get(_ONE + "/locate", opt=requires(Permission.KB_READ), summary="Find a stretch of text on its pages")

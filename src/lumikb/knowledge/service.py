@@ -43,6 +43,7 @@ from lumikb.knowledge.models import (
     Version,
 )
 from lumikb.knowledge.removal import remove_document
+from lumikb.store.blobs.intact import intact_stream
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE, PRIORITY_SMALL
 from lumikb.store.jobs.repository import create_job
@@ -163,9 +164,10 @@ class DocumentService:
         """The document's passages in order."""
         return repository.list_chunks(connection, document, page)
 
-    def content(self, sha256: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """The original bytes from `start` up to and without `end`."""
-        return self._blobs.stream(sha256, start=start, end=end)
+    def content(self, file: Version, start: int, end: int) -> AsyncIterator[bytes]:
+        """The original bytes from `start` up to and without `end`; those of a whole file are checked as they pass."""
+        chunks = self._blobs.stream(file.sha256, start=start, end=end)
+        return intact_stream(chunks, file.sha256) if (start, end) == (0, file.size_bytes) else chunks
 
     def versions(self, connection: Connection, document: Document) -> list[Version]:
         """All versions, newest first."""

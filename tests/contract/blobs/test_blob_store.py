@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError
-from lumikb.store.blobs.port import HEAD_BYTES, STREAM_CHUNK_BYTES_MAX, BlobStore
+from lumikb.store.blobs.errors import BlobDamagedError, BlobNotFoundError, BlobTooLargeError
+from lumikb.store.blobs.intact import ensure_intact, intact_stream
+from lumikb.store.blobs.port import HEAD_BYTES, STREAM_CHUNK_BYTES_MAX, BlobStore, blob_path
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +127,23 @@ async def test_a_limit_on_reading_is_kept(store: BlobStore) -> None:
     assert store.read(sha256, size_bytes_max=10) == b"0123456789"
     with pytest.raises(BlobTooLargeError):
         store.read(sha256, size_bytes_max=9)
+
+
+async def test_a_damaged_blob_is_not_read(store: BlobStore, put_foreign: Callable[[str, bytes], None]) -> None:
+    sha256 = hashlib.sha256(b"0123456789").hexdigest()
+    put_foreign(blob_path(sha256), b"01234")
+    with pytest.raises(BlobDamagedError):
+        store.read(sha256)
+    with store.local_copy(sha256) as path, pytest.raises(BlobDamagedError):
+        ensure_intact(path, sha256)
+    with pytest.raises(BlobDamagedError):
+        await anext(intact_stream(store.stream(sha256), sha256))
+
+
+@pytest.mark.parametrize("data", [b"", b"0123456789", b"x" * (3 * STREAM_CHUNK_BYTES_MAX + 7)])
+async def test_an_intact_blob_passes_whole(store: BlobStore, data: bytes) -> None:
+    sha256 = store.put_bytes(data).sha256
+    assert b"".join([chunk async for chunk in intact_stream(store.stream(sha256), sha256)]) == data
 
 
 async def test_a_missing_blob_is_not_found(store: BlobStore) -> None:

@@ -10,8 +10,17 @@ class BlobNotFoundError(NotFoundError):
 
     code = "BLOB_NOT_FOUND"
 
+    def __init__(self, sha256: str, message: str = "The stored file is missing.") -> None:
+        super().__init__(message, sha256=sha256)
+
+
+class BlobDamagedError(BlobNotFoundError):
+    """What lies at this address is something else: the bytes do not have this SHA-256 any more."""
+
+    code = "BLOB_DAMAGED"
+
     def __init__(self, sha256: str) -> None:
-        super().__init__("The stored file is missing.", sha256=sha256)
+        super().__init__(sha256, "The stored file is damaged: `lumikb verify` says what to do.")
 
 
 class BlobTooLargeError(TooLargeError):

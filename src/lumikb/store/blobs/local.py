@@ -10,6 +10,7 @@ from typing import IO
 import anyio.to_thread
 
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError, UploadGoneError
+from lumikb.store.blobs.intact import intact
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -69,7 +70,7 @@ class LocalBlobStore:
         with self._file(sha256) as file, os_errors_translated():
             if size_bytes_max is not None and os.fstat(file.fileno()).st_size > size_bytes_max:
                 raise BlobTooLargeError(size_bytes_max)
-            return file.read()
+            return intact(file.read(), sha256)
 
     def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
         """The store's own file: nothing is copied."""

@@ -95,7 +95,10 @@ class BlobStore(Protocol):
         ...
 
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
-        """The whole blob. Raises `BlobNotFoundError`, or `BlobTooLargeError` before reading past the limit."""
+        """The whole blob. Raises `BlobNotFoundError`, or `BlobTooLargeError` before reading past the limit.
+
+        Raises `BlobDamagedError` when the bytes are not those that were stored; the other methods do not look.
+        """
         ...
 
     def local_copy(self, sha256: str) -> AbstractContextManager[Path]:

@@ -15,6 +15,7 @@ from obstore.store import S3Store
 from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError, UploadGoneError
+from lumikb.store.blobs.intact import intact
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -98,7 +99,7 @@ class S3BlobStore:
             result = obstore.get(self.client, path)
             if size_bytes_max is not None and result.meta["size"] > size_bytes_max:
                 raise BlobTooLargeError(size_bytes_max)
-            return bytes(result.bytes())
+            return intact(bytes(result.bytes()), sha256)
 
     def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
         """A temporary file, removed after the block."""
