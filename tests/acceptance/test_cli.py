@@ -204,6 +204,19 @@ def test_a_folder_is_mirrored(served: Cli, papers: Path) -> None:
     served("ingest", papers / "garden.md", "--kb", "Mirror", "--sync", code=2)
 
 
+def test_what_was_there_before_a_folder_is_mirrored_is_adopted(served: Cli, papers: Path) -> None:
+    (papers / "empty.txt").unlink()
+    served("ingest", papers / "garden.md", "--kb", "Before")
+    (papers / "copy.md").write_bytes((papers / "garden.md").read_bytes())
+    out, _ = served("ingest", papers, "--kb", "Before", "--sync")
+    assert "Mirrored: 1 new, 0 changed, 0 moved, 0 gone, 1 unchanged, 1 adopted." in out
+    (papers / "copy.md").unlink()
+    (papers / "garden.md").write_text("# Garden\n\nThe roses are watered every Friday evening by the neighbour.\n")
+    served("ingest", papers, "--kb", "Before", "--sync")
+    assert served.json("documents", "list", "--kb", "Before")["total"] == 2
+    assert "Friday" in served.json("ask", "When are the roses watered?", "--kb", "Before")["answer"]
+
+
 def test_a_mirrored_folder_names_what_failed_each_time(served: Cli, papers: Path) -> None:
     secret = papers / "deep" / "secret.pdf"
     secret.write_bytes(make_pdf(["Nobody reads this."], encrypted=True))

@@ -100,7 +100,7 @@ def _print_summary(body: dict[str, Any], outcomes: Sequence["Outcome"]) -> None:
     changes = [outcome.change for outcome in outcomes]
     if any(changes):
         counts = [f"{changes.count(name)} {name}" for name in ("new", "changed", "moved", "gone", "unchanged")]
-        counts += [f"{changes.count('refused')} refused"] if "refused" in changes else []
+        counts += [f"{changes.count(name)} {name}" for name in ("adopted", "refused") if name in changes]
         typer.echo(f"Mirrored: {', '.join(counts)}.")
     outcomes = [outcome for outcome in outcomes if outcome.result != "deleted"]
     results = [outcome.result for outcome in outcomes]

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ async def sync_folder(
 ) -> list[Outcome]:
     """Upload what is new or changed in the folder, and delete the documents whose file is gone.
 
-    Documents that came another way are left alone.
+    A document of the same bytes that came another way is adopted, all others of these are left alone.
     """
     root, local, sums = await asyncio.to_thread(_look, folder, files)
     listed = await client.list_rows(f"/knowledge-bases/{kb_id}/documents", DOCUMENTS_MAX)
@@ -46,7 +46,9 @@ async def sync_folder(
         body = {"name": Path(path).name, "metadata": document["metadata"] | {PATH: path}}
         await client.patch(f"/knowledge-bases/{kb_id}/documents/{document['id']}", body)
         outcomes.append(outcome_of(shown(path), "moved", document))
-    outcomes += await upload_files(client, kb_id, plan.uploads, wait=wait)
+    uploaded = await upload_files(client, kb_id, plan.uploads, wait=wait)
+    for upload, outcome in zip(plan.uploads, uploaded, strict=True):
+        outcomes.append(await _adopted(client, kb_id, upload, outcome) if outcome.duplicate else outcome)
     for document in plan.gone:
         await client.delete(f"/documents/{document['id']}")
         outcomes.append(Outcome(shown(document["metadata"][PATH]), "deleted", "gone", document_id=document["id"]))
@@ -80,6 +82,16 @@ def make_plan(root: str, local: dict[str, Path], sums: dict[str, str], mirrored:
     kept = {document["id"] for document, _ in plan.moved}
     plan.gone.extend(document for path, document in by_path.items() if path not in local and document["id"] not in kept)
     return plan
+
+
+async def _adopted(client: Client, kb_id: str, upload: Upload, outcome: Outcome) -> Outcome:
+    """What became of a file whose bytes were there: its document mirrors it from now on, unless it mirrors another."""
+    path = f"/knowledge-bases/{kb_id}/documents/{outcome.document_id}"
+    metadata = (await client.get(path))["metadata"]
+    if FOLDER in metadata:
+        return replace(outcome, change="unchanged")
+    await client.patch(path, {"metadata": metadata | upload.metadata})
+    return replace(outcome, change="adopted")
 
 
 def _look(folder: Path, files: Sequence[Path]) -> tuple[str, dict[str, Path], dict[str, str]]:

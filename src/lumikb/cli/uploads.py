@@ -33,7 +33,7 @@ PRIORITY_BULK = 100
 _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, errors.NotFoundError)
 
 
-Change = Literal["new", "changed", "unchanged", "moved", "gone", "refused"]
+Change = Literal["new", "adopted", "changed", "unchanged", "moved", "gone", "refused"]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class Upload:
 class Outcome:
     """What became of one file.
 
-    `change` is how it differed, when a folder is mirrored; `refused` when no document came of it. `duplicate`: these
-    bytes were there already. `error` has code and message.
+    `change` is how it differed, when a folder is mirrored: `adopted` when its bytes were there as a document that
+    mirrored no file, `refused` when no document came of it. `duplicate`: these bytes were there already. `error` has a
+    code and a message.
     """
 
     path: str
