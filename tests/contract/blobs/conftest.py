@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import httpx
+import obstore
 import pytest
 
 from lumikb.store.blobs.local import LocalBlobStore
@@ -70,7 +71,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path, incoming: Path) -
 
 
 @pytest.fixture
-def put_foreign(request: pytest.FixtureRequest, store: BlobStore, tmp_path: Path) -> Callable[[str, bytes], None]:
+def put_foreign(store: BlobStore, tmp_path: Path) -> Callable[[str, bytes], None]:
     """Puts bytes under any relative path, behind the store's back."""
 
     def put(relative: str, data: bytes) -> None:
@@ -79,10 +80,8 @@ def put_foreign(request: pytest.FixtureRequest, store: BlobStore, tmp_path: Path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             return
-        location: S3Location = request.getfixturevalue("s3_location")
-        with httpx.Client(trust_env=False) as client:
-            url = f"{location.endpoint}/{location.bucket}/{location.prefix}/{relative}"
-            client.put(url, content=data).raise_for_status()
+        assert isinstance(store, S3BlobStore)
+        obstore.put(store.client, relative, data)
 
     return put
 

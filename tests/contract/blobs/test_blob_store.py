@@ -153,9 +153,37 @@ async def test_a_missing_blob_is_not_found(store: BlobStore) -> None:
     with pytest.raises(BlobNotFoundError):
         store.size(MISSING)
     with pytest.raises(BlobNotFoundError):
+        store.measure(MISSING)
+    with pytest.raises(BlobNotFoundError):
         await collect(store, MISSING)
     with pytest.raises(BlobNotFoundError), store.local_copy(MISSING):
         pass
+
+
+@pytest.mark.parametrize("damaged", [b"another", b"whole and soun", b"whole and rotten", b""])
+async def test_a_damaged_blob_is_told_by_its_measure_and_replaced_by_the_same_bytes(
+    store: BlobStore, put_foreign: Callable[[str, bytes], None], tmp_path: Path, damaged: bytes
+) -> None:
+    data = b"whole and sound!"
+    blob = store.put_bytes(data)
+    assert store.measure(blob.sha256) == blob
+    taken = tmp_path / "taken"
+    for put in (
+        lambda: store.put_bytes(data),
+        lambda: asyncio.run(store.put(chunked(data), size_bytes_max=100)),
+        lambda: store.take_file(taken, blob),
+    ):
+        put_foreign(blob_path(blob.sha256), damaged)
+        assert store.measure(blob.sha256).sha256 == hashlib.sha256(damaged).hexdigest()
+        taken.write_bytes(data)
+        await asyncio.to_thread(put)
+        assert store.measure(blob.sha256) == blob
+    assert list(store.list()) == [blob.sha256]
+
+
+async def test_a_large_blob_is_measured_whole(store: BlobStore) -> None:
+    blob = store.put_bytes(LARGE)
+    assert store.measure(blob.sha256) == blob
 
 
 async def test_deleting_twice_is_deleting_once(store: BlobStore) -> None:
@@ -168,7 +196,7 @@ async def test_deleting_twice_is_deleting_once(store: BlobStore) -> None:
 
 @pytest.mark.parametrize("address", ["", "abc", "../../etc/passwd", "A" * 64, "0" * 63 + "/", "0" * 64 + "\n"])
 async def test_a_malformed_address_is_refused(store: BlobStore, address: str) -> None:
-    for call in (store.read, store.size, store.exists, store.delete):
+    for call in (store.read, store.size, store.exists, store.measure, store.delete):
         with pytest.raises(ValueError, match="64 lower-case hex"):
             call(address)
     with pytest.raises(ValueError, match="64 lower-case hex"):

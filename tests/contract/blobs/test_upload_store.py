@@ -22,7 +22,7 @@ from lumikb.store.blobs.errors import (
 )
 from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.blobs.local_uploads import LocalUploads
-from lumikb.store.blobs.port import BlobStore
+from lumikb.store.blobs.port import BlobStore, blob_path
 from lumikb.store.blobs.s3 import S3BlobStore
 from lumikb.store.blobs.s3_uploads import S3Uploads
 from lumikb.store.blobs.uploads import UploadStore, UploadTicket
@@ -93,6 +93,19 @@ def test_bytes_that_another_upload_brought_are_placed_once(uploads: UploadStore,
         uploads.discard(upload_id, ticket.handle)
     assert store.read(SHA256) == DATA
     assert list(uploads.list(older_than_seconds=-60)) == []
+
+
+def test_a_damaged_blob_is_replaced_by_an_upload_of_its_bytes(
+    uploads: UploadStore, store: BlobStore, put_foreign: Callable[[str, bytes], None]
+) -> None:
+    store.put_bytes(DATA)
+    put_foreign(blob_path(SHA256), DATA[:-1] + b"!")
+    upload_id = new_id()
+    ticket = uploads.begin(upload_id, len(DATA), SECONDS)
+    send(uploads, upload_id, ticket)
+    uploads.seal(upload_id, ticket.handle, len(DATA))
+    uploads.place(upload_id, uploads.measure(upload_id))
+    assert store.read(SHA256) == DATA
 
 
 def test_an_upload_that_lacks_bytes_is_not_sealed(uploads: UploadStore) -> None:

@@ -20,6 +20,7 @@ from lumikb.store.blobs.port import (
     is_misplaced,
 )
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
+from lumikb.store.blobs.uploads import describe
 
 
 class LocalBlobStore:
@@ -108,6 +109,11 @@ class LocalBlobStore:
         with os_errors_translated():
             return path.exists()
 
+    def measure(self, sha256: str) -> StoredBlob:
+        """See the port."""
+        with self._file(sha256) as file, os_errors_translated():
+            return describe(iter(lambda: file.read(STREAM_CHUNK_BYTES_MAX), b""))
+
     def delete(self, sha256: str) -> None:
         """See the port."""
         path = self._root / blob_path(sha256)
@@ -142,13 +148,11 @@ class LocalBlobStore:
     def _place(self, spool: Path, sha256: str) -> None:
         path = self._root / blob_path(sha256)
         with os_errors_translated():
-            if path.exists():
-                return
             for directory in (path.parent.parent, path.parent):
                 if not directory.exists():
                     directory.mkdir(exist_ok=True)
                     _sync_directory(directory.parent)
-            # Atomic, and the same bytes whoever wins a race.
+            # Atomic, and the same bytes whoever wins a race; a damaged file of that name is replaced.
             spool.replace(path)
             _sync_directory(path.parent)
 

@@ -79,7 +79,8 @@ class BlobStore(Protocol):
 
         The stream is spooled to a file while it is hashed, never held in memory. More than `size_bytes_max` bytes
         raise `BlobTooLargeError`; that, an error of `chunks` (passed on as it is) and cancellation leave nothing
-        behind. A crash may leave a spool file for `sweep_incoming`.
+        behind. A crash may leave a spool file for `sweep_incoming`. What lies at the blob's address already is
+        replaced, for it may have been damaged there.
         """
         ...
 
@@ -122,6 +123,13 @@ class BlobStore(Protocol):
 
     def exists(self, sha256: str) -> bool:
         """Whether the blob is in the store."""
+        ...
+
+    def measure(self, sha256: str) -> StoredBlob:
+        """What lies at this address in truth, read piece by piece: a sound blob has the `sha256` that was asked for.
+
+        Raises `BlobNotFoundError`.
+        """
         ...
 
     def delete(self, sha256: str) -> None:

@@ -11,9 +11,9 @@ from datetime import timedelta
 import obstore
 
 from lumikb.kit import clock
-from lumikb.store.blobs.errors import UploadGoneError, UploadIncompleteError, UploadMismatchError
+from lumikb.store.blobs.errors import BlobNotFoundError, UploadGoneError, UploadIncompleteError, UploadMismatchError
 from lumikb.store.blobs.port import StoredBlob, blob_path
-from lumikb.store.blobs.s3 import PART_BYTES, S3BlobStore, vendor_errors_translated
+from lumikb.store.blobs.s3 import S3BlobStore, vendor_errors_translated
 from lumikb.store.blobs.s3_requests import NoSuchUploadError, S3Requests, StoredPart
 from lumikb.store.blobs.uploads import UploadPart, UploadTicket, describe, is_upload_id
 
@@ -74,12 +74,14 @@ class S3Uploads:
 
     def measure(self, upload_id: str) -> StoredBlob:
         """See the port."""
-        return describe(self._pieces(_path(upload_id)))
+        with vendor_errors_translated(UploadGoneError):
+            return describe(self._blobs.pieces(_path(upload_id)))
 
     def place(self, upload_id: str, blob: StoredBlob) -> None:
         """See the port: the server copies within itself."""
-        if self._blobs.exists(blob.sha256):
-            return
+        with suppress(BlobNotFoundError):
+            if self._blobs.measure(blob.sha256) == blob:  # which may have been damaged since it was stored
+                return
         source, path = _path(upload_id), blob_path(blob.sha256)
         handle = self._requests.create_multipart(path)
         try:
@@ -121,15 +123,6 @@ class S3Uploads:
         except UploadGoneError:
             return False
         return True
-
-    def _pieces(self, path: str) -> Iterator[bytes]:
-        """In bounded ranges, so that no request lasts as long as the file is large."""
-        with vendor_errors_translated(UploadGoneError):
-            size_bytes = obstore.head(self._blobs.client, path)["size"]
-            for start in range(0, size_bytes, PART_BYTES):
-                yield bytes(
-                    obstore.get_range(self._blobs.client, path, start=start, end=min(start + PART_BYTES, size_bytes))
-                )
 
 
 def _path(upload_id: str) -> str:
