@@ -156,9 +156,17 @@ class Platform:
             SignInLimit(settings.rate_login_per_minute),
             local_token=self.local_token,
         )
-        self.verifier = Verifier(self.record, self.blobs, self.index, self.documents, self.uploads, alone=self.alone)
-        self._opened_at = time.monotonic()
         self._stopping = threading.Event()
+        self.verifier = Verifier(
+            self.record,
+            self.blobs,
+            self.index,
+            self.documents,
+            self.uploads,
+            alone=self.alone,
+            stopping=self._stopping.is_set,
+        )
+        self._opened_at = time.monotonic()
         # Set when what starts behind the server could not: it will never be ready.
         self.failed = threading.Event()
         defaults = KbSettings(

@@ -1,7 +1,11 @@
 """`verify` names what differs between record, blobs and index; `repair` mends what can be mended."""
 
 import hashlib
+import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,28 @@ NOTE = b"# Tower\n\nThe tower of the mill is eleven metres high.\n"
 def server(tmp_path: Path) -> Generator[LumiServer]:
     with LumiServer(tmp_path / "data", undo_seconds=0) as server:
         yield server
+
+
+def lumikb(server: LumiServer, *arguments: str) -> tuple[int, str]:
+    """Run the command beside the server; its exit code and what it prints."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lumikb"), *arguments],
+        env=kept | {"LUMIKB_DATA_DIR": str(server.data_dir)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def verified(server: LumiServer, *options: str) -> tuple[int, dict[str, tuple[str, bool, bool]]]:
+    """The exit code of `verify`, and of each kind the id, whether it was repaired, and whether it waits."""
+    code, printed = lumikb(server, "verify", "--json", *options)
+    found = json.loads(printed)["findings"]
+    return code, {item["kind"]: (item["id"], item["repaired"], item["waits"]) for item in found}
 
 
 def findings(client: LumiClient, *, repair: bool = False) -> dict[str, bool]:
@@ -80,6 +106,64 @@ def test_a_missing_blob_is_named_and_cannot_be_mended(server: LumiServer) -> Non
         document = client.upload_ready(client.create_kb("kb"), "note.md", NOTE)
         blob_file(server, document["sha256"]).unlink()
         assert findings(client, repair=True) == {"blob.missing": False}
+
+
+def parsed_file(server: LumiServer, document_id: str) -> Path:
+    with sqlite3.connect(server.data_dir / "lumikb.sqlite3") as connection:
+        statement = "SELECT parsed_sha256 FROM document_versions WHERE document_id = ?"
+        ((sha256,),) = connection.execute(statement, (document_id,)).fetchall()
+    connection.close()
+    return blob_file(server, sha256)
+
+
+@pytest.mark.parametrize("damage", ["truncated text", "missing text", "altered passage", "shifted passage"])
+def test_what_is_damaged_beside_a_sound_original_is_made_anew(server: LumiServer, damage: str) -> None:
+    with server.client() as client:
+        kb_id = client.create_kb("kb")
+        document = client.upload_ready(kb_id, "note.md", NOTE)
+        text = parsed_file(server, document["id"])
+        kind = {"truncated text": "blob.damaged", "missing text": "blob.missing"}.get(damage, "passages.differ")
+        match damage:
+            case "truncated text":
+                text.write_bytes(text.read_bytes()[:-10])
+            case "missing text":
+                text.unlink()
+            case "altered passage":
+                change(server, "UPDATE chunks SET text = replace(text, 'eleven', 'twelve')")
+            case _:
+                change(server, "UPDATE chunks SET char_start = char_start + 1, char_end = char_end + 1")
+        quick = {kind: (document["id"], False, False)} if damage == "missing text" else {}
+        assert verified(server, "--quick") == (len(quick), quick)
+        assert verified(server) == (1, {kind: (document["id"], False, False)})
+        assert "note.md" in lumikb(server, "verify")[1]
+        code, printed = lumikb(server, "verify", "--repair")
+        assert (code, "1 document waiting to be processed" in printed) == (0, True), printed
+        assert poll(lambda: verified(server) == (0, {}) or None, "a sound record")
+        assert "all is well" in lumikb(server, "verify")[1]
+        (citation,) = client.ask("How high is the tower of the mill?")["citations"]
+        assert citation["document_id"] == document["id"]
+        (passage,) = client.get(f"/knowledge-bases/{kb_id}/documents/{document['id']}/chunks").json()["data"]
+        assert passage["chunk_text"] == NOTE.decode().strip()
+
+
+def test_a_damaged_original_is_named_until_the_same_file_comes_again(server: LumiServer) -> None:
+    with server.client() as client:
+        kb_id = client.create_kb("kb")
+        document = client.upload_ready(kb_id, "note.md", NOTE)
+        for damaged in (NOTE.replace(b"eleven", b"twelve"), NOTE[:-5]):
+            blob_file(server, document["sha256"]).write_bytes(damaged)
+            expected = {"blob.damaged": (document["id"], False, False)}
+            assert verified(server, "--repair") == verified(server) == (1, expected)
+            assert "Upload the same file again" in lumikb(server, "verify")[1]
+            address = f"/knowledge-bases/{kb_id}/documents/{document['id']}/reupload"
+            again = client.post(address, files={"file": ("note.md", NOTE)})
+            assert again.status_code < 300, again.text
+            assert verified(server) == (0, {})
+            assert client.document(document["id"])["version"] == 1
+        blob_file(server, document["sha256"]).unlink()
+        assert verified(server)[0] == 1
+        assert client.upload(kb_id, "note.md", NOTE)["id"] == document["id"]
+        assert verified(server) == (0, {})
 
 
 def test_a_document_that_nobody_works_on_is_enqueued_again(server: LumiServer) -> None:

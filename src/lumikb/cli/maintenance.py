@@ -1,6 +1,6 @@
 """`lumikb verify` and `lumikb index rebuild`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,31 +20,40 @@ def index() -> None:
 
 def verify_command(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Look whether files are there, and do not read them.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check that record, files and index agree.
 
-    Exit code 1 while something is wrong.
+    Reads every stored file and compares every passage with its document's text. Exit code 1 while something is wrong.
     """
     from lumikb.cli.client import run
 
     with working("Checking"):
-        body = run(lambda client: client.post("/operations/verify", {"repair": repair}, seconds_max=LONG_SECONDS))
+        options = {"repair": repair, "quick": quick}
+        body = run(lambda client: client.post("/operations/verify", options, seconds_max=LONG_SECONDS))
     findings = body["findings"]
     left = [finding for finding in findings if not finding["repaired"]]
     if as_json:
         print_json(body)
     else:
         if findings:
-            rows = [
-                ["repaired" if found["repaired"] else "found", found["kind"], found["id"], one_line(found["message"])]
-                for found in findings
-            ]
+            rows = [[_state(found), found["kind"], found["id"], one_line(found["message"])] for found in findings]
             print_table(["", "KIND", "ID", ""], rows)
         checked = ", ".join(f"{count} {name}" for name, count in body["checked"].items())
-        typer.echo(f"Checked {checked}: {counted(len(left), 'problem') if left else 'all is well'}.")
+        waiting = len({finding["id"] for finding in findings if finding["waits"]})
+        waits = f"{counted(waiting, 'document')} waiting to be processed" if waiting else ""
+        problems = counted(len(left), "problem") if left else ""
+        how = " without reading files" if quick else ""
+        typer.echo(f"Checked {checked}{how}: {', '.join(filter(None, [problems, waits])) or 'all is well'}.")
     if left:
         raise typer.Exit(1)
+
+
+def _state(finding: dict[str, Any]) -> str:
+    if finding["waits"]:
+        return "waits"
+    return "repaired" if finding["repaired"] else "found"
 
 
 @index_app.command("rebuild")

@@ -207,6 +207,17 @@ class DocumentService:
         )
         return self._requeue(unit, actor, document, password)
 
+    def process_again(self, unit: UnitOfWork, actor: Actor, document_id: str) -> Document:
+        """Process the newest version anew, whatever its status, for an operator who may do so in every knowledge base.
+
+        What readers see answers until that is done.
+        """
+        document = _existing(unit.connection, document_id)
+        append_event(
+            unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
+        )
+        return self._requeue(unit, actor, document, None)
+
     def delete(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> None:
         """Gone for readers with this unit of work, erased afterwards."""
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)

@@ -29,9 +29,10 @@ class StatusBody(msgspec.Struct):
 
 
 class VerifyForm(msgspec.Struct, forbid_unknown_fields=True):
-    """Whether to mend what can be mended."""
+    """Whether to mend what can be mended, and whether to leave the contents of files and passages out."""
 
     repair: bool = False
+    quick: bool = False
 
 
 class RebuildBody(msgspec.Struct):
@@ -87,8 +88,11 @@ async def get_status(platform_status: NamedDependency[StatusBody]) -> StatusBody
 async def verify(
     request: ActorRequest, record: NamedDependency[Record], verifier: NamedDependency[Verifier], data: VerifyForm
 ) -> VerifyBody:
-    """Name every difference; with `repair` mend what can be mended. May take a while on a large record."""
-    return await record.in_slow_pool(lambda: verifier.verify(request.user, repair=data.repair))
+    """Name every difference; with `repair` mend what can be mended.
+
+    Reads all files that the record needs, which may take long; with `quick` it only looks whether they are there.
+    """
+    return await record.in_slow_pool(lambda: verifier.verify(request.user, repair=data.repair, quick=data.quick))
 
 
 @post(

@@ -1,10 +1,10 @@
 """Comparing the record with the index and the blob store, and mending what can be mended.
 
 The record is the truth: an index is rebuilt from it, a blob that nothing refers to is erased, a document that nobody
-works on is enqueued again. A blob that the record needs and the store lacks can only be named.
+works on is enqueued again. What is stored is read by `contents`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import msgspec
@@ -23,6 +23,8 @@ from lumikb.knowledge.reprocess_repository import orphaned_sets
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_repository import blobs_of_open_uploads
 from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
+from lumikb.operations.contents import ContentCheck
+from lumikb.operations.findings import Finding
 from lumikb.store.blobs.port import BlobStore, blob_path
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
@@ -39,15 +41,6 @@ Keys = NDArray[np.int64]
 CLEARED_WITHIN = timedelta(seconds=60)
 
 
-class Finding(msgspec.Struct):
-    """One difference: what kind, the id it concerns, a sentence, and whether it has been mended."""
-
-    kind: str
-    id: str
-    message: str
-    repaired: bool = False
-
-
 class VerifyBody(msgspec.Struct):
     """All differences, and how much was compared."""
 
@@ -58,7 +51,7 @@ class VerifyBody(msgspec.Struct):
 class Verifier:
     """Compares and mends. Blocks; safe beside uploads, running ingests and searches.
 
-    `alone` says that no other process works on this record.
+    `alone` says that no other process works on this record, `stopping` that this one is going down.
     """
 
     def __init__(
@@ -70,6 +63,7 @@ class Verifier:
         uploads: UploadService,
         *,
         alone: bool,
+        stopping: Callable[[], bool],
     ) -> None:
         self._uploads = uploads
         self._record = record
@@ -77,11 +71,16 @@ class Verifier:
         self._index = index
         self._documents = documents_
         self._alone = alone
+        self._contents = ContentCheck(record, blobs, documents_, stopping)
 
-    def verify(self, actor: Actor, *, repair: bool) -> VerifyBody:
-        """Look at documents, blobs and index; with `repair` mend what can be mended."""
+    def verify(self, actor: Actor, *, repair: bool, quick: bool = False) -> VerifyBody:
+        """Look at documents, blobs and index; with `repair` mend what can be mended.
+
+        `quick` leaves out what lies in the blobs and in the passages, and looks whether they are there.
+        """
         needed = self._record.read(_needed_blobs)
-        findings = [*self._stuck_documents(actor, repair), *self._blobs_missing(needed)]
+        findings = list(self._stuck_documents(actor, repair))
+        findings += self._contents.look(actor, needed, quick=quick, repair=repair)
         findings += self._sets_orphaned(repair)
         findings += self._blobs_orphaned(repair)
         findings += self._blobs_misplaced(needed, repair)
@@ -95,7 +94,8 @@ class Verifier:
                 lambda unit: append_event(unit, "record.repaired", actor_id=actor.user_id, mended=len(mended))
             )
         uploads = self._record.read(self._uploads.count_open)
-        return VerifyBody(findings, {"blobs": len(needed), "chunks": int(live.size), "uploads": uploads})
+        checked = {"blobs": len(needed), "chunks": int(live.size), "uploads": uploads}
+        return VerifyBody(findings, checked)
 
     def erase_leftovers(self, older_than_seconds: float) -> int:
         """Erase what uploads left that a death of the process cut off before they were accepted; gives how many.
@@ -116,7 +116,7 @@ class Verifier:
             if repair:
                 self._requeue(actor, document_id)
             message = f"{name} waits to be processed, but no job is working on it."
-            yield Finding("document.stuck", document_id, message, repaired=repair)
+            yield Finding("document.stuck", document_id, message, repaired=repair, waits=repair)
 
     def _requeue(self, actor: Actor, document_id: str) -> None:
         def requeue(unit: UnitOfWork) -> None:
@@ -124,19 +124,6 @@ class Verifier:
             self._documents.retry(unit, actor, document_id)
 
         self._record.write(requeue)
-
-    def _blobs_missing(self, needed: dict[str, str]) -> Iterator[Finding]:
-        for sha256, document_id in needed.items():
-            if not self._blobs.exists(sha256) and self._record.write(
-                lambda unit, sha256=sha256: self._lacks(unit, sha256)
-            ):
-                message = f"The store lacks the blob {sha256[:12]}. Restore it from a backup, or upload the file again."
-                yield Finding("blob.missing", document_id, message)
-
-    def _lacks(self, unit: UnitOfWork, sha256: str) -> bool:
-        """Whether a blob is missing that the record needs: under its lock, for a purge erases one before it commits."""
-        repository.lock_blob(unit, sha256)
-        return repository.is_referenced(unit.connection, sha256) and not self._blobs.exists(sha256)
 
     def _blobs_orphaned(self, repair: bool) -> Iterator[Finding]:
         # What another process is about to accept is not known here: only what is older than any upload is an orphan.
@@ -151,7 +138,7 @@ class Verifier:
         arriving = self._documents.arriving()  # before the record, where what is accepted between the two stands
         known = self._record.read(
             lambda read: (
-                _needed_blobs(read).keys()
+                _needed_blobs(read)
                 | blobs_of_jobs(read, ended_after=clock.now() - CLEARED_WITHIN)
                 | blobs_of_open_uploads(read)
             )
@@ -163,7 +150,7 @@ class Verifier:
             return False
         return self._record.write(lambda unit: erase_unreferenced(unit, self._blobs, sha256))
 
-    def _blobs_misplaced(self, needed: dict[str, str], repair: bool) -> Iterator[Finding]:
+    def _blobs_misplaced(self, needed: set[str], repair: bool) -> Iterator[Finding]:
         for path in self._blobs.list_misplaced():
             sha256 = path.rpartition("/")[2]
             mended = repair and (sha256 not in needed or self._blobs.exists(sha256))
@@ -224,12 +211,10 @@ class Verifier:
         return [Finding("index.words", str(key), "The word index differs from the record.") for key in differing]
 
 
-def _needed_blobs(connection: Connection) -> dict[str, str]:
-    """Each blob that a version refers to, with a document that needs it."""
-    rows = connection.execute(
-        select(document_versions.c.document_id, document_versions.c.sha256, document_versions.c.parsed_sha256)
-    )
-    return {sha256: row.document_id for row in rows for sha256 in (row.sha256, row.parsed_sha256) if sha256}
+def _needed_blobs(connection: Connection) -> set[str]:
+    """Each blob that a version refers to."""
+    rows = connection.execute(select(document_versions.c.sha256, document_versions.c.parsed_sha256))
+    return {sha256 for row in rows for sha256 in row if sha256}
 
 
 def _live_keys(connection: Connection) -> Keys:
