@@ -28,7 +28,7 @@ INGEST_POINTS = [
     (INGEST, "_publish", "after", 1),
     (INGEST, "clear", "before", 1),
     (INGEST, "clear", "after", 1),
-    *((ENGINE, method, when, 1) for method in ("enqueue", "_begin", "_clear") for when in ("before", "after")),
+    *((ENGINE, method, when, 1) for method in ("start", "_begin", "_clear") for when in ("before", "after")),
     ("lumikb.store.jobs.repository", "claim_jobs", "before", 1),
     ("lumikb.store.jobs.repository", "end_job", "after", 1),
     ("lumikb.knowledge.derived", "erase_unreferenced", "before", 1),
