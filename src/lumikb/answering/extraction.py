@@ -144,7 +144,7 @@ def choose_support(
         if scores[at] < bar or len(chosen) == SENTENCES_MAX:
             break
         if any(_are_rows_of_a_table(sentences[at], sentences[other]) for other in chosen):
-            if scores[at] < ROW_NEAR_BEST * max(scores[other] for other in chosen):
+            if scores[at] < ROW_NEAR_BEST * scores[order[0]]:
                 continue
         elif any(float(vectors[at] @ vectors[other]) >= SAME_COSINE for other in chosen):
             continue

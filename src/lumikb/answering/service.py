@@ -20,7 +20,7 @@ from lumikb.kit.pages import Page, PageRequest
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.derived import get_parsed, without_text
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
-from lumikb.retrieval.service import TRIES_MAX, RetrievalService
+from lumikb.retrieval.service import RetrievalService, settled
 from lumikb.store.blobs.errors import BlobNotFoundError
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.record.engine import UnitOfWork
@@ -61,11 +61,7 @@ class AnswerService:
         return await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))
 
     def _answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
-        for _ in range(TRIES_MAX - 1):
-            answered, whole = self._answer_once(actor, request, permission)
-            if whole:
-                return answered
-        return self._answer_once(actor, request, permission)[0]
+        return settled(lambda: self._answer_once(actor, request, permission))
 
     def _answer_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[Answered, bool]:
         """An answer, and whether all that it was to quote was still there in the end."""

@@ -7,14 +7,12 @@ from litestar import Litestar
 from litestar.types import Message, Scope
 
 
-def shown(methods: set[str]) -> str:
-    """`Allow` for these methods: where GET is taken, so is HEAD."""
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-
-
 async def name_all_methods(message: Message, scope: Scope) -> None:
-    """Before an answer to OPTIONS or of 405 is sent: name all methods of the address in `Allow`."""
-    if message["type"] != "http.response.start":
+    """Before an answer to OPTIONS or of 405 is sent: name all methods of the address in `Allow`.
+
+    Where GET is taken, so is HEAD.
+    """
+    if message["type"] != "http.response.start" or message["status"] not in {204, 405}:
         return
     headers = dict(message.get("headers", []))
     allowed = headers.get(b"allow")
@@ -23,7 +21,8 @@ async def name_all_methods(message: Message, scope: Scope) -> None:
     methods = {name.strip() for name in allowed.decode().split(",")}
     if scope["type"] == "http" and scope["method"] == "OPTIONS":
         methods |= _methods_by_path(scope["litestar_app"]).get(scope.get("path_template", ""), set())
-    headers[b"allow"] = shown(methods).encode()
+    methods |= {"HEAD"} if "GET" in methods else set()
+    headers[b"allow"] = ", ".join(sorted(methods)).encode()
     message["headers"] = list(headers.items())
 
 

@@ -112,7 +112,13 @@ def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:
 def put_for_job(record: Record, blobs: BlobStore, job_id: str, data: bytes) -> str:
     """Keep what a later step reads; gives its key. The job knows of it before it is there, so that none is lost."""
     sha256 = hashlib.sha256(data).hexdigest()
-    record.write(lambda unit: note_blob(unit, job_id, sha256))
+
+    def note(unit: UnitOfWork) -> None:
+        # Whoever is erasing the same bytes has looked before this: they are stored after it has erased them.
+        repository.lock_blob(unit, sha256)
+        note_blob(unit, job_id, sha256)
+
+    record.write(note)
     return blobs.put_bytes(data).sha256
 
 

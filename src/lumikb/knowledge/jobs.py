@@ -22,7 +22,6 @@ from lumikb.knowledge import base_repository, derived, repository, settings_repo
 from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_upload_warning
-from lumikb.store.blobs.intact import ensure_intact
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -117,7 +116,6 @@ class IngestHandler:
         document = self._begin(job, Step.PARSE)
         languages = self._record.read(lambda read: self._settings(read, document)).ocr_languages
         with self._blobs.local_copy(document.sha256) as path:
-            ensure_intact(path, document.sha256)
             try:
                 parsed = self._parser.parse(
                     path,

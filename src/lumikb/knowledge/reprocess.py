@@ -26,7 +26,6 @@ from lumikb.knowledge.models import KbSettings
 from lumikb.knowledge.reprocess_repository import Outdated
 from lumikb.knowledge.settings_service import target_of
 from lumikb.store.blobs.errors import BlobNotFoundError
-from lumikb.store.blobs.intact import ensure_intact
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.errors import JobCancelledError
 from lumikb.store.jobs.models import Job, JobStatus, Steps
@@ -189,7 +188,6 @@ class ReprocessHandler:
             return _Text(parsed, document.read_in)
         try:
             with self._blobs.local_copy(document.sha256) as path:
-                ensure_intact(path, document.sha256)
                 renewed = self._parser.parse(
                     path, document.filename, ocr_languages=target.ocr_languages, cancelled=lambda: self._is_over(job)
                 )

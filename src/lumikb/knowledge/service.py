@@ -202,21 +202,14 @@ class DocumentService:
         document = self.get(unit.connection, actor, document_id, Permission.KB_WRITE, kb_id=kb_id)
         if document.status is not DocumentStatus.FAILED and document.error_code is None:
             raise NotRetryableError("Only a FAILED document can be tried again.", status=str(document.status))
-        append_event(
-            unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
-        )
-        return self._requeue(unit, actor, document, password)
+        return self._try_again(unit, actor, document, password)
 
     def process_again(self, unit: UnitOfWork, actor: Actor, document_id: str) -> Document:
         """Process the newest version anew, whatever its status, for an operator who may do so in every knowledge base.
 
         What readers see answers until that is done.
         """
-        document = _existing(unit.connection, document_id)
-        append_event(
-            unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
-        )
-        return self._requeue(unit, actor, document, None)
+        return self._try_again(unit, actor, _existing(unit.connection, document_id), None)
 
     def delete(self, unit: UnitOfWork, actor: Actor, document_id: str, *, kb_id: str | None = None) -> None:
         """Gone for readers with this unit of work, erased afterwards."""
@@ -264,6 +257,12 @@ class DocumentService:
         repository.update_document(unit, document.id, job_id=job_id)
         tell_status(unit, document, document.status)
         return replace(document, job_id=job_id)
+
+    def _try_again(self, unit: UnitOfWork, actor: Actor, document: Document, password: str | None) -> Document:
+        append_event(
+            unit, "document.retried", actor_id=actor.user_id, resource_type="document", resource_id=document.id
+        )
+        return self._requeue(unit, actor, document, password)
 
     def _requeue(self, unit: UnitOfWork, actor: Actor, document: Document, password: str | None) -> Document:
         repository.update_document(

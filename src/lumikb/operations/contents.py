@@ -4,12 +4,12 @@ A document whose text or passages are not what they were is processed anew from 
 or damaged comes back with the next upload of the same file.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select
 
+from lumikb.compute.chunk.models import text_sha256
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import UnavailableError
 from lumikb.kit.memory import return_freed_memory
@@ -221,7 +221,7 @@ def _differing(connection: Connection, shown: _Shown, text: str | None) -> int:
     for row in rows:
         seen += 1
         is_its_text = text is None or text[row.char_start : row.char_end] == row.text
-        if not is_its_text or hashlib.sha256(row.text.encode()).hexdigest() != row.text_sha256:
+        if not is_its_text or text_sha256(row.text) != row.text_sha256:
             differing += 1
     return differing + max(0, shown.chunk_count - seen)
 

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, select
 from lumikb.audit.repository import append_event
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
-from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.reprocess import erase_left_sets
@@ -31,7 +30,7 @@ from lumikb.store.index.follower import LocalIndex
 from lumikb.store.jobs.models import OPEN
 from lumikb.store.jobs.repository import blobs_of_jobs
 from lumikb.store.record.changes import alive
-from lumikb.store.record.engine import Record, UnitOfWork
+from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks, document_versions, documents
 from lumikb.store.record.tables.work import jobs
 
@@ -114,16 +113,9 @@ class Verifier:
     def _stuck_documents(self, actor: Actor, repair: bool) -> Iterator[Finding]:
         for document_id, name in self._record.read(_stuck):
             if repair:
-                self._requeue(actor, document_id)
+                self._record.write(lambda unit, one=document_id: self._documents.process_again(unit, actor, one))
             message = f"{name} waits to be processed, but no job is working on it."
             yield Finding("document.stuck", document_id, message, repaired=repair, waits=repair)
-
-    def _requeue(self, actor: Actor, document_id: str) -> None:
-        def requeue(unit: UnitOfWork) -> None:
-            repository.update_document(unit, document_id, status=DocumentStatus.FAILED)
-            self._documents.retry(unit, actor, document_id)
-
-        self._record.write(requeue)
 
     def _blobs_orphaned(self, repair: bool) -> Iterator[Finding]:
         # What another process is about to accept is not known here: only what is older than any upload is an orphan.

@@ -36,6 +36,15 @@ SEARCH_THREADS = 4
 TRIES_MAX = 4
 
 
+def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
+    """What `look` gives, done again until it says that nothing was removed meanwhile; the last time as it is."""
+    for _ in range(TRIES_MAX - 1):
+        found, whole = look()
+        if whole:
+            return found
+    return look()[0]
+
+
 class RetrievalService:
     """Finds passages. The methods block; `in_pool` runs them off the event loop.
 
@@ -80,14 +89,10 @@ class RetrievalService:
 
     def rank(self, actor: Actor, request: SearchRequest, permission: Permission) -> list[Hit]:
         """All candidates of both legs that pass the gate and `min_score`, best first."""
-        for _ in range(TRIES_MAX - 1):
-            hits, moved = self._rank_once(actor, request, permission)
-            if not moved:
-                return hits
-        return self._rank_once(actor, request, permission)[0]
+        return settled(lambda: self._rank_once(actor, request, permission))
 
     def _rank_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[list[Hit], bool]:
-        """Hits, and whether passages were removed between the index's answer and the gate's.
+        """Hits, and whether no passages were removed between the index's answer and the gate's.
 
         A knowledge base that is switched to new passages in that moment would seem empty: its old ones no longer pass
         the gate, and its new ones were not there to be found.
@@ -96,7 +101,7 @@ class RetrievalService:
             lambda connection: self._scope(connection, actor, request, permission)
         )
         if not kb_ids or document_ids == []:
-            return [], False
+            return [], True
         vector = self.query_vector(request.query)
         dense_hits = self._index.search_dense(vector, self._candidates, kb_ids, document_ids)
         keyword_hits = (
@@ -112,17 +117,13 @@ class RetrievalService:
             request.keyword_weight if request.hybrid else 0.0,
         )
         hits = [Hit(passages[key], score, _clip(exact[key])) for key, score in ranked]
-        return [hit for hit in hits if hit.relevance_score >= request.min_score], moved
+        return [hit for hit in hits if hit.relevance_score >= request.min_score], not moved
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
     ) -> list[Hit]:
         """Neighbours of a chunk, or of a document by the mean of its vectors; the thing itself is absent."""
-        for _ in range(TRIES_MAX - 1):
-            hits, whole = self._similar_once(actor, document_id, chunk_id, kb_ids)
-            if whole:
-                return hits[:limit]
-        return self._similar_once(actor, document_id, chunk_id, kb_ids)[0][:limit]
+        return settled(lambda: self._similar_once(actor, document_id, chunk_id, kb_ids))[:limit]
 
     def _similar_once(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,42 +12,28 @@ from sqlalchemy import delete, select, update
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
-from lumikb.identity import repository as identities
-from lumikb.identity.models import Actor, Level
 from lumikb.kit.errors import UnavailableError
 from lumikb.kit.ids import new_id
-from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import repository, version_repository
-from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import clear_job, pack_parsed
 from lumikb.knowledge.jobs import chunk_row
 from lumikb.knowledge.models import Document, DocumentStatus, NewDocument
-from lumikb.knowledge.service import DocumentService
 from lumikb.operations.contents import ContentCheck
 from lumikb.operations.findings import Finding
-from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.blobs.port import StoredBlob, blob_path
 from lumikb.store.jobs.models import JobStatus
 from lumikb.store.jobs.repository import end_job, get_job
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.tables.knowledge import chunks, document_versions
 
+from .conftest import Ground, make_ground, sent
+
 TEXT = "The mill was built in 1802. \U0001f30a Its tower is eleven metres high."
 SPANS = [(0, 27), (28, 30), (30, len(TEXT))]
 
 
-async def sent(data: bytes) -> AsyncIterator[bytes]:
-    yield data
-
-
 @dataclass
-class House:
-    record: Record
-    blobs: LocalBlobStore
-    root: Path
-    documents: DocumentService
-    actor: Actor
-    kb_id: str
+class House(Ground):
     check: ContentCheck
 
     def upload(self, name: str, text: str = TEXT) -> Document:
@@ -118,23 +104,8 @@ def vector() -> bytes:
 
 @pytest.fixture
 def house(record: Record, tmp_path: Path) -> House:
-    blobs = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
-    blobs.open()
-    bases = KnowledgeBaseService(kb_create_level=1, undo_seconds=3600)
-    user = record.write(lambda unit: identities.create_user(unit, "a@example.org", "!", 3, is_superuser=True))
-    actor = Actor(user.id, user.email, Level.ADMINISTRATOR, is_superuser=True)
-    kb = record.write(lambda unit: bases.create(unit, actor, "Read", ""))
-    sealer = Sealer("s" * 40, "test")
-    documents = DocumentService(record, blobs, bases, sealer, upload_bytes_max=10_000, undo_seconds=3600)
-    return House(
-        record,
-        blobs,
-        tmp_path / "blobs",
-        documents,
-        actor,
-        kb.id,
-        ContentCheck(record, blobs, documents, lambda: False),
-    )
+    ground = make_ground(record, tmp_path, upload_bytes_max=10_000, undo_seconds=3600)
+    return House(**vars(ground), check=ContentCheck(record, ground.blobs, ground.documents, lambda: False))
 
 
 def truncate(path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,17 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from lumikb.identity import repository as identities
-from lumikb.identity.models import Actor, Level
 from lumikb.kit import clock
-from lumikb.kit.sealing import Sealer
-from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import NewDocument
-from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_service import UploadService
 from lumikb.operations.verify import SPOOL_SECONDS_MAX, Verifier
-from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.blobs.port import blob_path
 from lumikb.store.index.follower import LocalIndex
@@ -32,21 +26,13 @@ from lumikb.store.record.engine import Record, UnitOfWork, sqlite_url
 from lumikb.store.record.migrate import migrate
 from lumikb.store.record.tables.work import jobs
 
-
-async def chunks(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+from .conftest import Ground, make_ground, sent
 
 
 @dataclass
-class House:
-    record: Record
-    blobs: LocalBlobStore
-    root: Path
+class House(Ground):
     index: LocalIndex
-    documents: DocumentService
     uploads: UploadService
-    actor: Actor
-    kb_id: str
 
     def orphans(self, *, repair: bool = False, alone: bool = True) -> list[str]:
         verifier = Verifier(
@@ -68,22 +54,22 @@ def house(tmp_path: Path) -> Generator[House]:
     record = Record(sqlite_url(tmp_path / "record.sqlite3"), readers=2)
     record.open()
     migrate(record)
-    blobs = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
-    blobs.open()
+    ground = make_ground(record, tmp_path, upload_bytes_max=1000, undo_seconds=0)
     index = LocalIndex(record, tmp_path / "index")
     index.open()
-    bases = KnowledgeBaseService(kb_create_level=1, undo_seconds=0)
-    user = record.write(lambda unit: identities.create_user(unit, "a@example.org", "!", 3, is_superuser=True))
-    actor = Actor(user.id, user.email, Level.ADMINISTRATOR, is_superuser=True)
-    kb = record.write(lambda unit: bases.create(unit, actor, "Verified", ""))
-    sealer = Sealer("s" * 40, "test")
-    documents = DocumentService(record, blobs, bases, sealer, upload_bytes_max=1000, undo_seconds=0)
-    store = LocalUploads(tmp_path / "uploads", blobs)
+    store = LocalUploads(tmp_path / "uploads", ground.blobs)
     store.open()
     uploads = UploadService(
-        record, blobs, store, bases, documents, upload_bytes_max=1000, open_seconds=600, check_jobs=lambda: None
+        record,
+        ground.blobs,
+        store,
+        ground.bases,
+        ground.documents,
+        upload_bytes_max=1000,
+        open_seconds=600,
+        check_jobs=lambda: None,
     )
-    yield House(record, blobs, tmp_path / "blobs", index, documents, uploads, actor, kb.id)
+    yield House(**vars(ground), index=index, uploads=uploads)
     index.close()
     record.close()
 
@@ -113,7 +99,7 @@ def test_what_a_job_hands_from_step_to_step_is_no_orphan_until_it_is_cleared_awa
 
 def test_an_upload_that_is_not_accepted_yet_is_no_orphan(house: House) -> None:
     async def upload() -> None:
-        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"An upload on its way."))
+        blob = await house.documents.store(house.actor, house.kb_id, sent(b"An upload on its way."))
         assert await asyncio.to_thread(house.orphans, repair=True) == []
         accepted = await house.documents.accept(house.actor, house.kb_id, NewDocument("a.txt"), blob)
         assert accepted.document.sha256 == blob.sha256
@@ -124,7 +110,7 @@ def test_an_upload_that_is_not_accepted_yet_is_no_orphan(house: House) -> None:
 
 def test_an_upload_that_broke_off_is_an_orphan(house: House) -> None:
     async def upload() -> str:
-        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"Half an upload."))
+        blob = await house.documents.store(house.actor, house.kb_id, sent(b"Half an upload."))
         return blob.sha256
 
     assert house.orphans() == []
@@ -148,7 +134,7 @@ def test_what_lies_in_the_wrong_folder_is_named_and_erased_unless_it_is_missing(
         return path.relative_to(house.root).as_posix()
 
     async def upload() -> None:
-        blob = await house.documents.store(house.actor, house.kb_id, chunks(b"A document."))
+        blob = await house.documents.store(house.actor, house.kb_id, sent(b"A document."))
         await house.documents.accept(house.actor, house.kb_id, NewDocument("a.txt"), blob)
 
     orphan, copy = misplace(b"nobody's"), misplace(b"A document.")

@@ -1,11 +1,10 @@
 """A parsed text to passages of bounded size: one pass over the model's tokens, cut at the best boundary in reach."""
 
-import hashlib
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from lumikb.compute.chunk.models import Chunk, ChunkParams, ChunkStrategy
+from lumikb.compute.chunk.models import Chunk, ChunkParams, ChunkStrategy, text_sha256
 from lumikb.compute.chunk.sections import group_sections, heading_paths, short_tokens
 from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.embed.tokenizer import Tokenizer, Tokens
@@ -187,7 +186,7 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
                 char_start=start,
                 char_end=end,
                 token_ids=tokens.ids[first:last],
-                text_sha256=_sha256(text[start:end]),
+                text_sha256=text_sha256(text[start:end]),
                 page_number=parsed.page_at(start),
                 section_header=paths[heading] if heading >= 0 else None,
             )
@@ -222,12 +221,8 @@ def _whole(parsed: ParsedText, unknown_id: int) -> list[Chunk]:
             char_start=start,
             char_end=end,
             token_ids=[unknown_id],
-            text_sha256=_sha256(parsed.text[start:end]),
+            text_sha256=text_sha256(parsed.text[start:end]),
             page_number=page,
             section_header=path,
         )
     ]
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,5 +1,6 @@
 """What the chunker takes and gives."""
 
+import hashlib
 from enum import StrEnum
 
 import msgspec
@@ -28,11 +29,15 @@ class ChunkParams(msgspec.Struct, frozen=True):
     strategy: ChunkStrategy = ChunkStrategy.HEADINGS
 
 
+def text_sha256(text: str) -> str:
+    """What tells whether two passages have the same text: the hash of its UTF-8 in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """A passage: `text[char_start:char_end]` of the parsed text, exactly, in Unicode code points.
 
-    `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once. `text_sha256`
-    is the hash of its UTF-8 in hexadecimal digits: what tells whether two passages have the same text.
+    `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once.
     `page_number` is the page of the first character, None for formats without pages. `section_header` is the path of
     headings that hold the first letter or digit, joined by " > ", None outside of any.
     """

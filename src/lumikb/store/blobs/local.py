@@ -10,7 +10,7 @@ from typing import IO
 import anyio.to_thread
 
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobTooLargeError, UploadGoneError
-from lumikb.store.blobs.intact import intact
+from lumikb.store.blobs.intact import ensure_intact, intact
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -169,6 +169,8 @@ class LocalBlobStore:
         path = self._root / blob_path(sha256)
         if not self.exists(sha256):
             raise BlobNotFoundError(sha256)
+        with os_errors_translated():
+            ensure_intact(path, sha256)
         yield path
 
 

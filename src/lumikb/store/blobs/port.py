@@ -98,14 +98,16 @@ class BlobStore(Protocol):
     def read(self, sha256: str, *, size_bytes_max: int | None = None) -> bytes:
         """The whole blob. Raises `BlobNotFoundError`, or `BlobTooLargeError` before reading past the limit.
 
-        Raises `BlobDamagedError` when the bytes are not those that were stored; the other methods do not look.
+        Raises `BlobDamagedError` when the bytes are not those that were stored, as `local_copy` does; `stream` does not
+        look.
         """
         ...
 
     def local_copy(self, sha256: str) -> AbstractContextManager[Path]:
         """A file with the blob's bytes, to be read only, for the length of the `with` block.
 
-        Raises `BlobNotFoundError` on entering. The file may be the store's own: never write to it, move or delete it.
+        Raises `BlobNotFoundError` or `BlobDamagedError` on entering. The file may be the store's own: never write to
+        it, move or delete it.
         """
         ...
 

@@ -15,7 +15,7 @@ from obstore.store import S3Store
 from lumikb.kit import clock
 from lumikb.kit.errors import LumiError
 from lumikb.store.blobs.errors import BlobNotFoundError, BlobStoreUnavailableError, BlobTooLargeError, UploadGoneError
-from lumikb.store.blobs.intact import intact
+from lumikb.store.blobs.intact import ensure_intact, intact
 from lumikb.store.blobs.port import (
     STREAM_CHUNK_BYTES_MAX,
     StoredBlob,
@@ -227,6 +227,8 @@ class S3BlobStore:
                 with os_errors_translated(), copy.open("wb") as file:
                     for piece in pieces:
                         file.write(piece)
+            with os_errors_translated():
+                ensure_intact(copy, sha256)
             yield copy
 
 

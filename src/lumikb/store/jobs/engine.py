@@ -241,7 +241,7 @@ class JobEngine:
         return Lane.BACKGROUND if job is not None and job.type in self.background else Lane.MAIN
 
     def _run(self, job_id: str) -> None:
-        self._places.take(job_id, self._lane_of(job_id))
+        self._places.take(job_id, self._places.kept().get(job_id) or self._lane_of(job_id))
         try:
             self._attempt(job_id)
         finally:
