@@ -46,6 +46,7 @@ from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
 from lumikb.settings import SettingError, Settings
+from lumikb.store.blobs.arrivals import Arrivals
 from lumikb.store.blobs.factory import open_blob_store, open_upload_store
 from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.index.follower import LocalIndex
@@ -118,11 +119,14 @@ class Platform:
         self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
         secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
         passwords = Sealer(secret, "document password")
+        is_shared = settings.database_url or settings.blob_url
+        arrivals = Arrivals(None if is_shared else settings.data_dir / "arriving")
         self.documents = DocumentService(
             self.record,
             self.blobs,
             self.bases,
             passwords,
+            arrivals,
             upload_bytes_max=settings.upload_bytes_max,
             undo_seconds=settings.undo_seconds,
         )
@@ -163,6 +167,7 @@ class Platform:
             self.index,
             self.documents,
             self.uploads,
+            arrivals,
             alone=self.alone,
             stopping=self._stopping.is_set,
         )

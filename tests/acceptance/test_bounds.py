@@ -77,12 +77,16 @@ def test_what_a_dead_process_left_of_uploads_is_erased_by_the_next(serve: Server
     server.stop()
     orphan = server.data_dir / "blobs" / "aa" / "bb" / ("aabb" + "0" * 60)
     orphan.parent.mkdir(parents=True)
+    unknown = orphan.with_name("aabb" + "1" * 60)
+    unknown.write_bytes(b"of a record that is not this one")
+    note = server.data_dir / "arriving" / orphan.name
     part = server.data_dir / "incoming" / "tmpcut.part"
-    for path in (orphan, part):
+    for path in (orphan, note, part):
         path.write_bytes(b"never accepted")
         os.utime(path, (time.time() - 60, time.time() - 60))
     server.start()
-    poll(lambda: not orphan.exists() and not part.exists(), "the clearing", 30)
+    poll(lambda: not any(path.exists() for path in (orphan, note, part)), "the clearing", 30)
+    assert unknown.exists()
     with server.client() as api:
         assert api.get(f"/knowledge-bases/{kept['kb_id']}/documents/{kept['id']}/download").content == b"This stays."
 

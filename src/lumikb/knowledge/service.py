@@ -3,8 +3,8 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from weakref import WeakValueDictionary
 
+import anyio.to_thread
 import msgspec
 from sqlalchemy import Connection
 
@@ -43,6 +43,7 @@ from lumikb.knowledge.models import (
     Version,
 )
 from lumikb.knowledge.removal import remove_document
+from lumikb.store.blobs.arrivals import Arrivals
 from lumikb.store.blobs.intact import intact_stream
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE, PRIORITY_SMALL
@@ -72,18 +73,18 @@ class DocumentService:
         blobs: BlobStore,
         bases: KnowledgeBaseService,
         passwords: Sealer,
+        arrivals: Arrivals,
         *,
         upload_bytes_max: int,
         undo_seconds: int,
     ) -> None:
         self._passwords = passwords
+        self._arrivals = arrivals
         self._record = record
         self._blobs = blobs
         self._bases = bases
         self._upload_bytes_max = upload_bytes_max
         self._undo_seconds = undo_seconds
-        # By weak reference: an upload that breaks off in whatever way leaves nothing here.
-        self._arriving: WeakValueDictionary[int, StoredBlob] = WeakValueDictionary()
 
     async def store(self, actor: Actor, kb_id: str | None, content: AsyncIterator[bytes]) -> StoredBlob:
         """Store an upload's bytes, once it is clear that the actor may write here; raises `BlobTooLargeError`.
@@ -93,15 +94,7 @@ class DocumentService:
         """
         if kb_id is not None:
             await self.ensure_writable(actor, kb_id)
-        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max, announce=self._announce)
-
-    def _announce(self, blob: StoredBlob) -> None:
-        self._arriving[id(blob)] = blob
-
-    def arriving(self) -> set[str]:
-        """Addresses of blobs that this process has stored, or is about to, and no document refers to yet."""
-        held = [reference() for reference in self._arriving.valuerefs()]
-        return {blob.sha256 for blob in held if blob is not None}
+        return await self._blobs.put(content, size_bytes_max=self._upload_bytes_max, announce=self._arrivals.add)
 
     async def ensure_writable(self, actor: Actor, kb_id: str) -> None:
         """Raise what an upload to the knowledge base would, before anything is sent or fetched."""
@@ -115,14 +108,19 @@ class DocumentService:
         try:
             new = checked(new)
             mime_type = accepted_mime_type(blob.head, new.filename)
-            return await self._record.write_async(lambda unit: self.enqueue(unit, actor, kb_id, new, blob, mime_type))
+            accepted = await self._record.write_async(
+                lambda unit: self.enqueue(unit, actor, kb_id, new, blob, mime_type)
+            )
         except LumiError:
             await self.discard(blob)
             raise
+        await anyio.to_thread.run_sync(self._arrivals.end, blob.sha256)
+        return accepted
 
     async def discard(self, blob: StoredBlob) -> None:
         """Erase bytes that were stored for an upload that is refused, unless a document has them."""
         await self._record.write_async(lambda unit: erase_unreferenced(unit, self._blobs, blob.sha256))
+        await anyio.to_thread.run_sync(self._arrivals.end, blob.sha256)
 
     def hold(self, unit: UnitOfWork, blob: StoredBlob) -> None:
         """Keep stored bytes from erasure until this unit of work refers to them; raises `UploadLostError`."""

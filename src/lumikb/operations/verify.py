@@ -24,6 +24,7 @@ from lumikb.knowledge.upload_repository import blobs_of_open_uploads
 from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
 from lumikb.operations.contents import ContentCheck
 from lumikb.operations.findings import Finding
+from lumikb.store.blobs.arrivals import Arrivals
 from lumikb.store.blobs.port import BlobStore, blob_path
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
@@ -38,6 +39,8 @@ Keys = NDArray[np.int64]
 
 # A job that has ended clears away what its steps left within this time.
 CLEARED_WITHIN = timedelta(seconds=60)
+# So many unknown blobs say nothing about the record.
+ORPHANS_FEW = 2
 
 
 class VerifyBody(msgspec.Struct):
@@ -60,11 +63,13 @@ class Verifier:
         index: LocalIndex,
         documents_: DocumentService,
         uploads: UploadService,
+        arrivals: Arrivals,
         *,
         alone: bool,
         stopping: Callable[[], bool],
     ) -> None:
         self._uploads = uploads
+        self._arrivals = arrivals
         self._record = record
         self._blobs = blobs
         self._index = index
@@ -81,7 +86,7 @@ class Verifier:
         findings = list(self._stuck_documents(actor, repair))
         findings += self._contents.look(actor, needed, quick=quick, repair=repair)
         findings += self._sets_orphaned(repair)
-        findings += self._blobs_orphaned(repair)
+        findings += self._blobs_orphaned(len(needed), repair)
         findings += self._blobs_misplaced(needed, repair)
         live = self._record.read(_live_keys)
         findings += self._index_differences(live, repair)
@@ -99,9 +104,13 @@ class Verifier:
     def erase_leftovers(self, older_than_seconds: float) -> int:
         """Erase what uploads left that a death of the process cut off before they were accepted; gives how many.
 
-        For a process that works alone on its store, of what is older than itself.
+        For a process that works alone on its store, of what is older than itself. What the record merely does not know
+        stays: the record may be the wrong one.
         """
-        erased = sum(self._erase(sha256) for sha256 in self._orphans(older_than_seconds))
+        erased = 0
+        for sha256 in self._arrivals.cut_off(older_than_seconds):
+            erased += self._erase(sha256)
+            self._arrivals.end(sha256)
         return erased + self._blobs.sweep_incoming(older_than_seconds)
 
     def rebuild_index(self, actor: Actor) -> int:
@@ -117,17 +126,26 @@ class Verifier:
             message = f"{name} waits to be processed, but no job is working on it."
             yield Finding("document.stuck", document_id, message, repaired=repair, waits=repair)
 
-    def _blobs_orphaned(self, repair: bool) -> Iterator[Finding]:
+    def _blobs_orphaned(self, needed_count: int, repair: bool) -> Iterator[Finding]:
         # What another process is about to accept is not known here: only what is older than any upload is an orphan.
-        for sha256 in self._orphans(0 if self._alone else SPOOL_SECONDS_MAX):
+        orphans = self._orphans(0 if self._alone else SPOOL_SECONDS_MAX)
+        doubtful = len(orphans) > max(needed_count, ORPHANS_FEW)
+        message = "No document refers to this blob."
+        if doubtful:
+            message += (
+                " More blobs are unknown to the record than known: is it the right one? Restore it first. No blob is "
+                "erased; what nobody needs can be deleted by hand."
+            )
+        for sha256 in orphans:
             # One that a document came to need, or that a job cleared away meanwhile, was none.
-            if self._erase(sha256) if repair else self._blobs.exists(sha256):
-                yield Finding("blob.orphan", sha256, "No document refers to this blob.", repaired=repair)
+            erase = repair and not doubtful
+            if self._erase(sha256) if erase else self._blobs.exists(sha256):
+                yield Finding("blob.orphan", sha256, message, repaired=erase)
 
     def _orphans(self, older_than_seconds: float) -> list[str]:
         """Blobs that nobody needs. They are listed first, for whoever stores one makes it known before it is there."""
         listed = list(self._blobs.list(older_than_seconds=older_than_seconds))
-        arriving = self._documents.arriving()  # before the record, where what is accepted between the two stands
+        arriving = self._arrivals.now()  # before the record, where what is accepted between the two stands
         known = self._record.read(
             lambda read: (
                 _needed_blobs(read)
@@ -138,7 +156,7 @@ class Verifier:
         return [sha256 for sha256 in listed if sha256 not in known and sha256 not in arriving]
 
     def _erase(self, sha256: str) -> bool:
-        if sha256 in self._documents.arriving():
+        if sha256 in self._arrivals.now():
             return False
         return self._record.write(lambda unit: erase_unreferenced(unit, self._blobs, sha256))
 

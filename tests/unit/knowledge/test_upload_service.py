@@ -21,6 +21,7 @@ from lumikb.knowledge.errors import DocumentNotFoundError, TooManyUploadsError
 from lumikb.knowledge.models import NewDocument, Upload
 from lumikb.knowledge.service import DocumentService
 from lumikb.knowledge.upload_service import UploadService
+from lumikb.store.blobs.arrivals import Arrivals
 from lumikb.store.blobs.errors import UploadGoneError
 from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.blobs.local_uploads import LocalUploads
@@ -44,7 +45,9 @@ class Process:
         self.store.open()
         self.bases = KnowledgeBaseService(kb_create_level=2, undo_seconds=0)
         given: dict[str, Any] = {"upload_bytes_max": 1000, "undo_seconds": 0}
-        self.documents = DocumentService(record, self.blobs, self.bases, Sealer("s" * 40, "test"), **given)
+        self.documents = DocumentService(
+            record, self.blobs, self.bases, Sealer("s" * 40, "test"), Arrivals(None), **given
+        )
         options = {"open_seconds": 600, "check_jobs": lambda: None} | options
         self.uploads = UploadService(
             record, self.blobs, self.store, self.bases, self.documents, upload_bytes_max=1000, **options

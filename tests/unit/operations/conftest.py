@@ -9,6 +9,7 @@ from lumikb.identity.models import Actor, Level
 from lumikb.kit.sealing import Sealer
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.service import DocumentService
+from lumikb.store.blobs.arrivals import Arrivals
 from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.record.engine import Record
 
@@ -23,6 +24,7 @@ class Ground:
 
     record: Record
     blobs: LocalBlobStore
+    arrivals: Arrivals
     root: Path
     bases: KnowledgeBaseService
     documents: DocumentService
@@ -38,7 +40,8 @@ def make_ground(record: Record, directory: Path, *, upload_bytes_max: int, undo_
     actor = Actor(user.id, user.email, Level.ADMINISTRATOR, is_superuser=True)
     kb = record.write(lambda unit: bases.create(unit, actor, "Checked", ""))
     sealer = Sealer("s" * 40, "test")
+    arrivals = Arrivals(directory / "arriving")
     documents = DocumentService(
-        record, blobs, bases, sealer, upload_bytes_max=upload_bytes_max, undo_seconds=undo_seconds
+        record, blobs, bases, sealer, arrivals, upload_bytes_max=upload_bytes_max, undo_seconds=undo_seconds
     )
-    return Ground(record, blobs, directory / "blobs", bases, documents, actor, kb.id)
+    return Ground(record, blobs, arrivals, directory / "blobs", bases, documents, actor, kb.id)

@@ -35,10 +35,20 @@ class House(Ground):
     uploads: UploadService
 
     def orphans(self, *, repair: bool = False, alone: bool = True) -> list[str]:
-        verifier = Verifier(
-            self.record, self.blobs, self.index, self.documents, self.uploads, alone=alone, stopping=lambda: False
+        found = self.verifier(alone=alone).verify(self.actor, repair=repair).findings
+        return [finding.id for finding in found if "blob" in finding.kind]
+
+    def verifier(self, *, alone: bool = True) -> Verifier:
+        return Verifier(
+            self.record,
+            self.blobs,
+            self.index,
+            self.documents,
+            self.uploads,
+            self.arrivals,
+            alone=alone,
+            stopping=lambda: False,
         )
-        return [found.id for found in verifier.verify(self.actor, repair=repair).findings if "blob" in found.kind]
 
     def begin_job(self) -> str:
         def begin(unit: UnitOfWork) -> str:
@@ -108,14 +118,39 @@ def test_an_upload_that_is_not_accepted_yet_is_no_orphan(house: House) -> None:
     assert house.orphans(repair=True) == []
 
 
-def test_an_upload_that_broke_off_is_an_orphan(house: House) -> None:
-    async def upload() -> str:
-        blob = await house.documents.store(house.actor, house.kb_id, sent(b"Half an upload."))
-        return blob.sha256
+async def cut_off(house: House) -> str:
+    blob = await house.documents.store(house.actor, house.kb_id, sent(b"Half an upload."))
+    return blob.sha256
 
+
+def test_an_upload_that_broke_off_is_an_orphan(house: House) -> None:
     assert house.orphans() == []
-    left = asyncio.run(upload())
+    left = asyncio.run(cut_off(house))
     assert house.orphans() == [left]
+
+
+def test_the_next_process_erases_what_was_cut_off_and_nothing_else(house: House) -> None:
+    async def upload() -> str:
+        blob = await house.documents.store(house.actor, house.kb_id, sent(b"An upload."))
+        return (await house.documents.accept(house.actor, house.kb_id, NewDocument("a.txt"), blob)).document.sha256
+
+    unknown = house.blobs.put_bytes(b"of a record that is not this one").sha256
+    accepted, left = asyncio.run(upload()), asyncio.run(cut_off(house))
+
+    assert house.verifier().erase_leftovers(0) == 1
+
+    assert not house.blobs.exists(left)
+    assert house.blobs.exists(unknown)
+    assert house.blobs.exists(accepted)
+    assert list(house.arrivals.cut_off(0)) == []
+
+
+def test_a_record_that_knows_little_is_not_believed(house: House) -> None:
+    unknown = [house.blobs.put_bytes(b"%d" % number).sha256 for number in range(5)]
+
+    assert sorted(house.orphans(repair=True)) == sorted(unknown)
+
+    assert all(map(house.blobs.exists, unknown))
 
 
 def test_beside_other_processes_only_what_is_older_than_any_upload_is_an_orphan(house: House) -> None:
