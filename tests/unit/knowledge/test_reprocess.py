@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Models
 from lumikb.compute.embed.model_files import find_model_files
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.embed.tokenizer import Tokenizer
 from lumikb.compute.parse.errors import CorruptedError
 from lumikb.compute.parse.models import ParsedText
@@ -47,9 +48,10 @@ TEXT = "Herons stand in shallow water and wait for fish. " * 30
 class Embedder:
     """Vectors that only the tokens decide; counts the texts it was given."""
 
-    model_id, dimensions, tier = "test", 4, "fp32"
+    model_id, dimensions = "test", 4
 
-    def __init__(self) -> None:
+    def __init__(self, tier: str = "fp32") -> None:
+        self.tier = tier
         self.embedded = 0
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -90,8 +92,9 @@ class Bench:
 
     def __init__(self, record: Record, blobs: LocalBlobStore) -> None:
         self.record, self.blobs = record, blobs
-        self.embedder, self.parser = Embedder(), Parser()
-        models = Models(TOKENIZER, lambda: self.embedder)  # pyright: ignore[reportArgumentType]
+        self.embedder, self.int8, self.parser = Embedder(), Embedder("int8"), Parser()
+        makers: tuple[Any, ...] = (lambda: self.embedder, lambda: self.int8)
+        models = Models(TOKENIZER, *makers)
         parts: tuple[Any, ...] = (record, blobs, self.parser, lambda: models)
         self.ingestion = IngestHandler(*parts, Sealer("s" * 40, "test"), DEFAULTS, lambda: False)
         self.handler = ReprocessHandler(*parts, lambda: False)
@@ -198,6 +201,20 @@ def test_settings_take_effect_at_once_where_nothing_is_behind_them(bench: Bench)
     assert bench.change(ocr_languages="eng") is None  # no text of it was recognised
     assert bench.change(chunk_overlap=None) is None
     assert bench.change(chunk_tokens=None) is not None
+
+
+def test_another_model_embeds_what_was_embedded_by_the_former(bench: Bench) -> None:
+    document_id = bench.ingest("a.txt")
+    passages = bench.texts(document_id)
+
+    bench.bring_about(bench.started(embedding_model="all-MiniLM-L6-v2-int8"))
+
+    assert bench.in_force().embedding_model is EmbeddingModel.INT8
+    assert bench.texts(document_id) == passages
+    assert (bench.embedder.embedded, bench.int8.embedded) == (len(passages), len(passages))
+    bench.ingest("b.txt", "Storks nest on roofs.")
+    assert bench.int8.embedded == len(passages) + 1
+    assert bench.change(embedding_model="all-MiniLM-L6-v2-int8") is None
 
 
 def test_an_overlap_that_follows_the_server_fits_the_chunks(bench: Bench) -> None:
