@@ -11,9 +11,11 @@ from lumikb.cli.uploads import Upload
 ROOT = "/papers"
 
 
-def document(number: int, path: str, sha256: str, folder: str = ROOT, **metadata: Any) -> dict[str, Any]:
-    its = {FOLDER: folder, PATH: path} | metadata
-    return {"id": f"d{number}", "name": Path(path).name, "sha256": sha256, "status": "READY", "metadata": its}
+def document(number: int, path: str, sha256: str, folder: str | None = ROOT, **shared: str) -> dict[str, Any]:
+    """A document that mirrors a file of `folder`, if that is given, and is `shared` with files of others."""
+    metadata: dict[str, Any] = {} if folder is None else {FOLDER: folder, PATH: path}
+    metadata |= {SHARED: shared} if shared else {}
+    return {"id": f"d{number}", "name": Path(path).name, "sha256": sha256, "status": "READY", "metadata": metadata}
 
 
 def plan_of(local: dict[str, str], documents: list[dict[str, Any]]) -> Plan:
@@ -80,16 +82,16 @@ def test_of_new_copies_one_is_uploaded_as_the_version_of_a_document_where_there_
 def test_what_another_folder_mirrors_is_shared_and_let_go_again() -> None:
     theirs = document(1, "x.txt", "s", "/other")
     assert plan_of({"y.txt": "s"}, [theirs]) == Plan(shared=[(theirs, "y.txt")])
-    theirs = document(1, "x.txt", "s", "/other", **{SHARED: {ROOT: "y.txt"}})
+    theirs = document(1, "x.txt", "s", "/other", **{ROOT: "y.txt"})
     assert plan_of({"y.txt": "t"}, [theirs]) == Plan(uploads={"y.txt": new("y.txt")}, unshared=[theirs])
 
 
 def test_a_document_that_is_shared_takes_no_new_version() -> None:
-    shared = document(1, "x.txt", "s", **{SHARED: {"/other": "y.txt"}})
+    shared = document(1, "x.txt", "s", other="y.txt")
     assert plan_of({"x.txt": "t"}, [shared]) == Plan(uploads={"x.txt": new("x.txt")}, gone=[shared])
 
 
 def test_what_came_another_way_is_taken_for_the_file_of_its_name() -> None:
-    free = document(1, "b.txt", "s") | {"metadata": {}}
+    free = document(1, "b.txt", "s", None)
     plan = plan_of({"a.txt": "s", "b.txt": "s"}, [free])
     assert plan == Plan(uploads={"b.txt": new("b.txt")}, copies={"a.txt": "b.txt"})
