@@ -26,12 +26,13 @@ _LARGE_MIN = 1.17
 _LEVEL_MIN = 0.94
 _SHARE_MAX = 0.15
 _REPEATED_PAGES_MIN = 3
-# In heights of a line, the white space that sets a running head apart: 2.1 to 4.1 in the manuals of Debian, Valgrind and
-# Nettle, below whose headings it is 1.5 at most.
+# In heights of a line, the white space that sets a running head apart: 2.1 to 4.1 in the manuals of Debian, Valgrind
+# and Nettle, below whose headings it is 1.5 at most.
 _MARGIN_MIN = 1.8
 _NUMBERED = re.compile(
     r"(\d{1,3}(\.\d{1,3}){0,5}\.?|[A-Z]\.\d{1,3}(\.\d{1,3}){0,4}\.?|(Chapter|Appendix|Part) [\dA-Z]+)\s+\S"
 )
+_DECIMAL = re.compile(r"^\d[\d.]*\s+")
 _PAGE_NUMBER = re.compile(
     r"\b(?:page|pp?\.|seite|p[aá]gina|strona|стр\.|страница)\s*(\d+)|(\d+)\s*(?:/|of|von|de|sur|di|из)\s*\d",
     re.IGNORECASE,
@@ -174,7 +175,8 @@ def _on_many_pages(lines: Sequence[_Line]) -> bool:
 
 
 def _is_title(text: str) -> bool:
-    """Whether a text reads like a title: words that start large, and no end of a sentence."""
+    """Whether a text reads like a title: words that start large, whatever their number, and no end of a sentence."""
+    text = _DECIMAL.sub("", text)
     letters = sum(map(str.isalpha, text))
     first = next((char for char in text if char.isalpha()), "")
     return letters >= 3 and letters * 2 >= len(text) and not first.islower() and text.rstrip()[-1] not in ".,;:"

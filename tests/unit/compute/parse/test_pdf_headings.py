@@ -45,6 +45,11 @@ def test_bold_numbered_lines_of_the_bodys_size_are_headings_and_other_bold_lines
     assert headings(pages) == [("1 Scope", 1), ("1.1 Terms used here", 1)]
 
 
+def test_short_titles_have_long_numbers():
+    titles = ["3.10.1. Purpose", "10.5 Git", "22.2 Version 4.6.2"]
+    assert headings([[entry for title in titles for entry in ((title, 14, "B"), body())]]) == [(it, 1) for it in titles]
+
+
 def test_a_heading_over_two_lines_is_one():
     title = "A heading so long that it does not fit on one line of the page and takes a second one"
     parsed = parse(make_styled([[(title, 16, "B"), body()]]), "a.pdf")
