@@ -3,13 +3,13 @@
 import secrets
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from lumikb import __version__
 from lumikb.answering.service import AnswerService, ConversationService
@@ -72,6 +72,8 @@ CAPABILITIES = [
     "kb-settings",
     "api-keys",
 ]
+
+STEP_SECONDS_BUCKETS = (0.01, 0.05, 0.2, 1.0, 5.0, 20.0, 60.0, 300.0)
 
 log = get_logger(__name__)
 
@@ -150,6 +152,7 @@ class Platform:
         )
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
+        self._on_step = _step_timer(self.registry)
         self.relay = OutboxRelay(self.record, {"document.status": [_status_counter(self.registry)]})
         self.local_token = local_token or secrets.token_urlsafe(32)
         self.identity = IdentityService(
@@ -331,6 +334,7 @@ class Platform:
             attempts_max=self.settings.ingest_attempts_max,
             background={REPROCESS_JOB},
         )
+        engine.on_step = self._on_step
         engine.open()
         kept_for = timedelta(days=self.settings.jobs_kept_days)
         dispatcher = Dispatcher(self.record, engine, alone=self.alone, kept_for=kept_for)
@@ -368,6 +372,22 @@ def _status_counter(registry: CollectorRegistry) -> Subscriber:
 
     def count(event: OutboxEvent) -> None:
         counter.labels(event.payload["status"]).inc()
+
+    return count
+
+
+def _step_timer(registry: CollectorRegistry) -> Callable[[str, str, float], None]:
+    """Counts the seconds of jobs' steps. A step's name may end with a number: `embed 512` is `embed`."""
+    histogram = Histogram(
+        "lumikb_job_step_seconds",
+        "Seconds of a step of a job that ended well.",
+        ["type", "step"],
+        buckets=STEP_SECONDS_BUCKETS,
+        registry=registry,
+    )
+
+    def count(job_type: str, step: str, seconds: float) -> None:
+        histogram.labels(job_type, step.partition(" ")[0]).observe(seconds)
 
     return count
 

@@ -8,6 +8,7 @@ record's (never the same one), or a schema of its own in the record's PostgreSQL
 
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -48,7 +49,7 @@ class InterruptedJob(BaseException):
 class DbosSteps:
     """`Steps` on DBOS, for use inside a workflow. Once `closing` is set no step begins, and none records an error.
 
-    `tell` is told what made a step fail that will be tried again, `ended` is called when one has ended.
+    `tell` is told what made a step fail that will be tried again, `ended` the name and seconds of one that has ended.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class DbosSteps:
         attempts_max: int,
         closing: threading.Event,
         tell: Callable[[LumiError], None],
-        ended: Callable[[], None],
+        ended: Callable[[str, float], None],
     ) -> None:
         self._attempts_max = attempts_max
         self._closing = closing
@@ -73,14 +74,15 @@ class DbosSteps:
             "backoff_rate": STEP_RETRY_FACTOR,
             "should_retry": _is_retryable,
         }
-        return DBOS.run_step(options, self._guarded, step, *args)
+        return DBOS.run_step(options, self._guarded, name, step, *args)
 
-    def _guarded(self, step: Callable[..., Result], *args: Any) -> Result:
+    def _guarded(self, name: str, step: Callable[..., Result], *args: Any) -> Result:
         if self._closing.is_set():
             raise InterruptedJob
+        begun = time.monotonic()
         try:
             result = step(*args)
-            self._ended()
+            self._ended(name, time.monotonic() - begun)
             return result
         except Exception as error:
             if self._closing.is_set():  # the shutdown is the cause: pools and connections go away under the step
@@ -113,7 +115,8 @@ class JobEngine:
     """Runs the handlers of jobs, `concurrency` at a time in the main lane of this process.
 
     Jobs of the types `background` may take hours: they have a lane of their own. `on_place` is called when a place has
-    become free. One engine a process: DBOS keeps its registry in the process.
+    become free, `on_step` with a job's type, a step's name and its seconds when one has ended. One engine a process:
+    DBOS keeps its registry in the process.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class JobEngine:
     ) -> None:
         self.background = frozenset(background)
         self.on_place: Callable[[], None] = lambda: None
+        self.on_step: Callable[[str, str, float], None] = lambda job_type, step, seconds: None
         self._record = record
         self._store_url = store_url
         self._handlers = handlers
@@ -304,8 +308,9 @@ class JobEngine:
         self._record.write(end)
 
     def _steps_of(self, job: Job) -> DbosSteps:
-        def ended() -> None:
+        def ended(name: str, seconds: float) -> None:
             self._record.write(lambda unit: repository.record_step(unit, job.id))
+            self.on_step(job.type, name, seconds)
 
         return DbosSteps(self._attempts_max, self.closing, self._tell_of(job), ended)
 
