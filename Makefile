@@ -64,8 +64,9 @@ reference: setup-dev ## Write docs/reference from the code
 bench-embed: setup-dev ## Embedding speed against sentence-transformers
 	@$(RUN)/python -m bench.embed
 
-bench-ingest: setup-dev ## Reading and chunking speed against PyMuPDF and markitdown
+bench-ingest: setup-dev ## Reading and chunking against PyMuPDF and markitdown, and a whole ingest
 	@$(RUN)/python -m bench.ingest
+	@$(RUN)/python -m bench.ingest_server
 
 bench-quality: setup-dev ## Retrieval quality on DATA=…/cranfield
 	@$(RUN)/python -m bench.quality --data $(DATA)

@@ -157,7 +157,7 @@ def measure_files(running: Server, files: list[Path]) -> tuple[float, dict[str, 
 
 
 def measure_small(running: Server, count: int, kind: str) -> tuple[float, float]:
-    """Milliseconds that pass for a document of one sentence when so many are queued, and the server's processor time."""
+    """Milliseconds that pass for a document of one sentence when so many are queued, and of the server's processor."""
     worked, begun = running.processor_seconds(), time.perf_counter()
     for number in range(count):
         running.upload(f"{kind}-{number}.txt", f"{kind} {number} notes a reading of the gauge.".encode())

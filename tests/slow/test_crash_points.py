@@ -34,6 +34,12 @@ INGEST_POINTS = [
     ("lumikb.knowledge.derived", "erase_unreferenced", "before", 1),
     ("lumikb.knowledge.derived", "erase_unreferenced", "after", 2),
 ]
+# Of a short text, which is made readable by the step that parses it.
+AT_ONCE_POINTS = [
+    *((INGEST, method, when, 1) for method in ("_parse", "_made", "_publish", "clear") for when in ("before", "after")),
+    *(("lumikb.knowledge.derived", "put_for_job", when, 1) for when in ("before", "after")),
+    ("lumikb.store.jobs.repository", "end_job", "after", 1),
+]
 PURGE_POINTS = [
     *((PURGE, "_purge", when, 1) for when in ("before", "after")),
     *(("lumikb.knowledge.derived", "erase_unreferenced", when, nth) for nth in (1, 2) for when in ("before", "after")),
@@ -63,15 +69,20 @@ def dies(*args, **kwargs):
 setattr(target, {method!r}, dies)
 import lumikb.knowledge.jobs
 lumikb.knowledge.jobs.EMBED_PART = 2
+lumikb.knowledge.jobs.AT_ONCE_CHARS_MAX = {at_once}
 from lumikb.cli.main import main
 main()
 """
 
 
-def crashing(tmp_path: Path, owner: str, method: str, when: str, nth: int) -> tuple[Path, Path]:
-    """A `lumikb` that ends itself once at that point, and the file that says that it did."""
+def crashing(tmp_path: Path, owner: str, method: str, when: str, nth: int, *, at_once: int = 0) -> tuple[Path, Path]:
+    """A `lumikb` that ends itself once at that point, and the file that says that it did.
+
+    Texts of up to `at_once` characters are made readable in one step.
+    """
     path, died = tmp_path / "crashing", tmp_path / "died"
-    script = SCRIPT.format(python=sys.executable, owner=owner, method=method, when=when, nth=nth, died=str(died))
+    point = {"owner": owner, "method": method, "when": when, "nth": nth}
+    script = SCRIPT.format(python=sys.executable, died=str(died), at_once=at_once, **point)
     path.write_text(script)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path, died
@@ -84,9 +95,14 @@ def revive(server: LumiServer, died: Path) -> None:
     server.start()
 
 
-@pytest.mark.parametrize(("owner", "method", "when", "nth"), INGEST_POINTS)
-def test_an_ingest_survives_a_death_at_each_point(tmp_path: Path, owner: str, method: str, when: str, nth: int) -> None:
-    executable, died = crashing(tmp_path, owner, method, when, nth)
+@pytest.mark.parametrize(
+    ("owner", "method", "when", "nth", "at_once"),
+    [*((*point, 0) for point in INGEST_POINTS), *((*point, 20_000) for point in AT_ONCE_POINTS)],
+)
+def test_an_ingest_survives_a_death_at_each_point(
+    tmp_path: Path, owner: str, method: str, when: str, nth: int, at_once: int
+) -> None:
+    executable, died = crashing(tmp_path, owner, method, when, nth, at_once=at_once)
     server = LumiServer(tmp_path / "data", executable=executable)
     with server:
         pages = [f"Page {page} tells of herons and of the mill. " * 20 for page in range(6)]

@@ -3,19 +3,21 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
 from lumikb.compute.chunk.chunker import chunk_text
-from lumikb.compute.chunk.models import Chunk
+from lumikb.compute.chunk.models import Chunk, ChunkParams
 from lumikb.compute.embed.embedder import Embedder
 from lumikb.compute.embed.load import Models
 from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.extract.extract import extract
 from lumikb.compute.extract.models import Extracted
+from lumikb.compute.parse.models import ParsedText
 from lumikb.kit import clock
 from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
@@ -38,10 +40,23 @@ from lumikb.store.workers.parser_pool import ParserPool
 EMBED_PART = 64
 EMBED_PARTS_MAX = 64
 
+# A text of at most so many characters is made readable in one step: half a second of work, which a death of the process
+# repeats. Four steps cost three blobs and a dozen units of work more, twice as much as the work on a page of text.
+AT_ONCE_CHARS_MAX = 20_000
+
 DELETED = "The document was deleted."
 CANCELLED = "The job was cancelled."
 # How often a parser's process is asked to end because its job was cancelled.
 CANCEL_SECONDS = 0.3
+
+
+class _Made(NamedTuple):
+    """Passages of a text, the settings they were made with, a vector for each, and how many of these were known."""
+
+    chunks: list[Chunk]
+    made_with: dict[str, Any]
+    vectors: NDArray[np.float16]
+    copied: int
 
 
 class IngestHandler:
@@ -50,7 +65,7 @@ class IngestHandler:
     Until then the document's former chunk set answers. The chunk set has the job's id, so a repeated step finds it.
     It is made with the settings of its knowledge base, where that has none of its own with `defaults`; when these have
     changed until it is to be stored, all is done again. `models` loads on first use; `stopping` says that the process
-    is going down.
+    is going down. A short text is made readable by the step that parses it.
     """
 
     cancellable = True
@@ -77,7 +92,9 @@ class IngestHandler:
         """See `JobHandler.run`."""
         try:
             for again in itertools.chain([""], (f" again {number}" for number in itertools.count(1))):
-                parsed_key = steps.run(f"parse{again}", self._parse, job)
+                parsed_key, is_done = steps.run(f"parse{again}", self._parse, job)
+                if is_done:
+                    return
                 chunks_key, count = steps.run(f"chunk{again}", self._chunk, job, parsed_key)
                 size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
                 vectors_keys = [
@@ -114,9 +131,11 @@ class IngestHandler:
         """See `JobHandler.clear`: chunks and vectors go, and a text that no version came to refer to."""
         derived.clear_job(self._record, self._blobs, job)
 
-    def _parse(self, job: Job) -> str:
+    def _parse(self, job: Job) -> tuple[str, bool]:
+        """Keep the text; gives its blob's key, and whether the document is readable already, as a short one is."""
         document = self._begin(job, Step.PARSE)
-        languages = self._record.read(lambda read: self._settings(read, document)).ocr_languages
+        settings = self._record.read(lambda read: self._settings(read, document))
+        languages = settings.ocr_languages
         with self._blobs.local_copy(document.sha256) as path:
             try:
                 parsed = self._parser.parse(
@@ -142,8 +161,17 @@ class IngestHandler:
             told = filter(is_upload_warning, document.warnings)
             repository.update_document(unit, document.id, warnings=[*told, *parsed.warnings])
 
-        self._record.write(keep)
-        return key
+        if len(parsed.text) > AT_ONCE_CHARS_MAX:
+            self._record.write(keep)
+            return key, False
+        made_with = settings.made_with(languages if derived.needs_ocr(parsed) else "")
+        made = self._made(document, parsed, settings.chunk_params, made_with)
+        return key, self._publish_unless_changed(job, document, parsed, made, keep)
+
+    def _made(self, document: Document, parsed: ParsedText, params: ChunkParams, made_with: dict[str, Any]) -> "_Made":
+        chunks = chunk_text(parsed, self._models().tokenizer, params)
+        vectors, copied = embed_chunks(*self._to_embed(document, chunks, made_with), lambda _: self._check_stopping())
+        return _Made(chunks, made_with, vectors.astype("<f2"), copied)
 
     def _password(self, job: Job, document: Document) -> str | None:
         """What the user gave along; it waits sealed in the job's row, and is opened for the parser only."""
@@ -166,19 +194,27 @@ class IngestHandler:
         document = self._begin(job, Step.EMBED, start / count)
         part = chunks[start : start + size]
         del chunks
-        embedder = self._embedder(made_with)
-        known: Vectors = {}
-        if (set_id := document.current_chunk_set_id) is not None:
-            known = self._record.read(lambda read: known_vectors(read, set_id, embedder, part))
 
         def advance(done: int) -> None:
-            if self._stopping():
-                raise JobCancelledError("The process is going down.")
+            self._check_stopping()
             self._show(job, Step.EMBED, (start + done) / count)
 
-        vectors, copied = embed_chunks(embedder, part, known, advance)
+        vectors, copied = embed_chunks(*self._to_embed(document, part, made_with), advance)
         packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
         return derived.put_for_job(self._record, self._blobs, job.id, packed)
+
+    def _to_embed(
+        self, document: Document, chunks: list[Chunk], made_with: dict[str, Any]
+    ) -> tuple[Embedder, list[Chunk], Vectors]:
+        """What embeds the chunks, and the vectors that are known from what the document's readers see."""
+        embedder, set_id = self._embedder(made_with), document.current_chunk_set_id
+        if set_id is None:
+            return embedder, chunks, {}
+        return embedder, chunks, self._record.read(lambda read: known_vectors(read, set_id, embedder, chunks))
+
+    def _check_stopping(self) -> None:
+        if self._stopping():
+            raise JobCancelledError("The process is going down.")
 
     def _embedder(self, made_with: dict[str, Any]) -> Embedder:
         """The one that the chunks were made for."""
@@ -191,30 +227,41 @@ class IngestHandler:
     def _store(self, job: Job, parsed_key: str, chunks_key: str, vectors_keys: list[str]) -> bool:
         """Make it readable; False when the settings have changed since the chunks were made."""
         document = self._begin(job, Step.STORE)
-        parsed, read_in = derived.read_parsed(self._blobs, parsed_key)
-        text = parsed.text
+        parsed = derived.get_parsed(self._blobs, parsed_key)
         chunks, made_with = derived.read_chunks(self._blobs, chunks_key)
         parts = [derived.get_vectors(self._blobs, key) for key in vectors_keys]
         vectors = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, 0), np.float16)
-        copied = sum(copied for _, copied in parts)
+        made = _Made(chunks, made_with, vectors, sum(copied for _, copied in parts))
+        return self._publish_unless_changed(job, document, parsed, made, lambda _: None)
+
+    def _publish_unless_changed(
+        self, job: Job, document: Document, parsed: ParsedText, made: "_Made", keep: Callable[[UnitOfWork], None]
+    ) -> bool:
+        """Make it readable in one unit of work with `keep`.
+
+        Gives False, and does `keep` only, when the settings have changed since the chunks were made.
+        """
+        text = parsed.text
         rows = [
             chunk_row(
                 document.kb_id, document.id, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes()
             )
-            for chunk, vector in zip(chunks, vectors, strict=True)
+            for chunk, vector in zip(made.chunks, made.vectors, strict=True)
         ]
-        spans = [(chunk.char_start, chunk.char_end) for chunk in chunks]
-        extracted = extract(parsed, document.mime_type, spans, vectors, now=clock.now())
-        done = {"chunks": len(rows), "embeddings_copied": copied}
+        spans = [(chunk.char_start, chunk.char_end) for chunk in made.chunks]
+        extracted = extract(parsed, document.mime_type, spans, made.vectors, now=clock.now())
+        done = {"chunks": len(rows), "embeddings_copied": made.copied}
+        read_in = made.made_with.get("ocr_languages", "")
 
         def publish(unit: UnitOfWork) -> bool:
             if repository.chunk_set_exists(unit.connection, job.id):
                 return True
             base_repository.lock_kb(unit.connection, document.kb_id)
+            keep(unit)
             settings = self._settings(unit.connection, document)
-            if made_with != settings.made_with(read_in and settings.ocr_languages):
+            if made.made_with != settings.made_with(read_in and settings.ocr_languages):
                 return False
-            self._publish(unit, job, rows, made_with, done, extracted)
+            self._publish(unit, job, rows, made.made_with, done, extracted)
             return True
 
         return self._record.write(publish)

@@ -20,6 +20,7 @@ from lumikb.identity.models import Actor, Level
 from lumikb.identity.repository import create_user
 from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import base_repository, repository, reprocess, reprocess_repository, settings_repository
+from lumikb.knowledge import jobs as ingestion
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import get_parsed
 from lumikb.knowledge.errors import ReprocessOpenError, TextLostError
@@ -267,7 +268,8 @@ def test_a_document_that_comes_before_the_switch_is_made_before_it(bench: Bench)
     assert bench.followed() == bench.live()
 
 
-def test_an_ingestion_that_meets_the_switch_begins_again(bench: Bench) -> None:
+def test_an_ingestion_that_meets_the_switch_begins_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "AT_ONCE_CHARS_MAX", 0)
     bench.ingest("first.txt")
     job = bench.started(chunk_tokens=32)
 
@@ -278,6 +280,27 @@ def test_an_ingestion_that_meets_the_switch_begins_again(bench: Bench) -> None:
     steps = DirectSteps(switch)
     document_id = bench.ingest("second.txt", "Cranes dance in spring. " * 40, steps)
     assert steps.names[-1] == "store again 1"
+    assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(document_id)) <= 32
+    assert bench.sets() == 2
+    assert bench.followed() == bench.live()
+
+
+def test_a_short_text_that_meets_the_switch_is_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ingest("first.txt")
+    job = bench.started(chunk_tokens=32)
+    embed, switched = bench.embedder.embed, False
+
+    def switch(token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        nonlocal switched
+        if not switched:
+            switched = True
+            bench.bring_about(job)
+        return embed(token_ids)
+
+    monkeypatch.setattr(bench.embedder, "embed", switch)
+    steps = DirectSteps()
+    document_id = bench.ingest("second.txt", "Cranes dance in spring. " * 40, steps)
+    assert steps.names == ["parse", "chunk", "embed 0", "store"]
     assert max(len(TOKENIZER.encode(text).ids) for text in bench.texts(document_id)) <= 32
     assert bench.sets() == 2
     assert bench.followed() == bench.live()
