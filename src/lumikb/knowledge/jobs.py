@@ -92,7 +92,7 @@ class IngestHandler:
         document = repository.find_document(unit.connection, job.document_id or "")
         if document is None:
             return
-        status = DocumentStatus.FAILED if document.current_chunk_set_id is None else document.status
+        status = document.status_or(DocumentStatus.FAILED)
         repository.update_document(
             unit, document.id, status=status, current_step=None, error_code=code, error_message=message
         )

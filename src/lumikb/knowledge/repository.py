@@ -160,7 +160,10 @@ def advance(unit: UnitOfWork, document_id: str, step: Step, progress: float) -> 
         .where(documents.c.id == document_id, ALIVE)
         .values(
             status=sa.case(
-                (documents.c.current_chunk_set_id.is_(None), DocumentStatus.PROCESSING.value),
+                (
+                    documents.c.current_chunk_set_id.is_(None) & (documents.c.status != DocumentStatus.ARCHIVED),
+                    DocumentStatus.PROCESSING.value,
+                ),
                 else_=documents.c.status,
             ),
             current_step=step,
@@ -332,5 +335,5 @@ def _with_tags(connection: Connection, rows: Sequence[Row[Any]]) -> list[Documen
 def _document(row: Row[Any], tags: list[str]) -> Document:
     values = as_dict(row)
     values["extracted"] = None if row.extracted is None else msgspec.convert(row.extracted, Extracted)
-    values["status"] = DocumentStatus(row.status)
+    values["status"] = DocumentStatus.of(row.status)
     return Document(**values, tags=tags)

@@ -266,7 +266,7 @@ class DocumentService:
         repository.update_document(
             unit,
             document.id,
-            status=DocumentStatus.PENDING if document.current_chunk_set_id is None else document.status,
+            status=document.status_or(DocumentStatus.PENDING),
             current_step=None,
             progress=0.0,
             error_code=None,
