@@ -261,6 +261,7 @@ class IngestHandler:
             error_code=None,
             error_message=None,
         )
+        repository.erase_former_sets(unit, document.latest_version_id, job.id)
         repository.update_version(unit, document.latest_version_id, status=DocumentStatus.READY)
         repository.show_extracted(unit, document, extracted)
         append_change(unit, document.kb_id, "add", keys)

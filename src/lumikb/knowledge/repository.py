@@ -218,6 +218,22 @@ def embeddings_by_text(
     return {row.text_sha256: row.embedding for row in rows}
 
 
+def erase_former_sets(unit: UnitOfWork, version_id: str, chunk_set_id: str) -> None:
+    """Erase the sets of a version that `chunk_set_id` has taken over from: nobody reaches them, answers hold copies.
+
+    Those of a reprocessing are its job's to erase, as is what one of them waits to replace.
+    """
+    waiting = chunk_sets.alias("waiting_sets")
+    unit.connection.execute(
+        delete(chunk_sets).where(
+            chunk_sets.c.version_id == version_id,
+            chunk_sets.c.id != chunk_set_id,
+            chunk_sets.c.job_id.is_(None),
+            ~sa.exists().where(waiting.c.replaces_id == chunk_sets.c.id),
+        )
+    )
+
+
 def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
     """Keys of a set's chunks in order."""
     statement = select(chunks.c.key).where(chunks.c.chunk_set_id == chunk_set_id).order_by(chunks.c.ordinal)

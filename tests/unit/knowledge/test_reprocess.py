@@ -115,6 +115,31 @@ def test_a_new_version_before_the_switch_stays_the_one_that_answers(bench: Bench
     assert bench.followed() == bench.live()
 
 
+def test_a_version_that_is_processed_again_keeps_one_set(bench: Bench) -> None:
+    document_id = bench.ingest("first.txt")
+    for _ in range(2):
+        bench.run_ingestion(document_id, DirectSteps())
+    assert bench.sets() == 1
+    bench.add_version(document_id, "Cranes dance in spring. " * 40)
+    bench.run_ingestion(document_id, DirectSteps())
+    assert bench.sets() == 2
+    assert bench.followed() == bench.live()
+
+
+def test_a_document_that_is_processed_again_before_the_switch_leaves_no_version(bench: Bench) -> None:
+    document_id = bench.ingest("scan.png")
+
+    def process(name: str) -> None:
+        if name == "switch 1":
+            bench.run_ingestion(document_id, DirectSteps())
+
+    bench.bring_about(bench.started(chunk_tokens=32, ocr_languages="eng+osd"), process)
+    assert "Read in eng+osd" in "".join(bench.texts(document_id))
+    versions = bench.record.read(lambda read: list_versions(read, bench.document(document_id)))
+    assert [version.current for version in versions] == [True, False]
+    assert bench.followed() == bench.live()
+
+
 def test_a_document_deleted_before_the_switch_is_not_seen_and_can_be_restored(bench: Bench) -> None:
     kept, gone = bench.ingest("kept.txt"), bench.ingest("gone.txt")
     document = bench.document(gone)
