@@ -58,6 +58,7 @@ def make_texts(count: int, seed: int = 7) -> list[str]:
 
 def lumikb_side(cache: str, threads: str, count: str) -> tuple[dict[str, Any], Run]:
     from lumikb.compute.embed.load import load_models
+    from lumikb.compute.embed.models import EmbeddingModel
 
     models = load_models(Path(cache), threads=int(threads), engine="auto")
     texts = make_texts(int(count))
@@ -65,17 +66,18 @@ def lumikb_side(cache: str, threads: str, count: str) -> tuple[dict[str, Any], R
     if lengths != {TOKENS}:
         raise SystemExit(f"texts have {lengths} tokens")
 
-    def run(_: dict[str, Any]) -> dict[str, Any]:
+    def run(request: dict[str, Any]) -> dict[str, Any]:
+        embedder = models.embedder_of(EmbeddingModel(request["model"]))
         vectors: list[Any] = []
         seconds = timed(
-            lambda: vectors.append(
-                models.embedder.embed([tokens.ids for tokens in models.tokenizer.encode_batch(texts)])
-            )
+            lambda: vectors.append(embedder.embed([tokens.ids for tokens in models.tokenizer.encode_batch(texts)]))
         )
         return {"seconds": seconds, "vectors": _pack(vectors[0])}
 
-    run({})
-    return {"engine": type(models.embedder).__name__, "tier": models.embedder.tier}, run
+    for model in EmbeddingModel:
+        run({"model": model})
+    tiers = {model: models.embedder_of(model).tier for model in EmbeddingModel}
+    return {"engine": type(models.embedder).__name__, "tiers": tiers}, run
 
 
 def peer_side(model_folder: str, threads: str, count: str) -> tuple[dict[str, Any], Run]:
@@ -128,10 +130,12 @@ def main() -> None:
 
 
 def _measure(ours: Side, peer: Side, rounds: int) -> dict[str, list[dict[str, Any]]]:
+    from lumikb.compute.embed.models import EmbeddingModel
+
     trial = interleave(2, {str(batch): lambda batch=batch: peer.run({"batch": batch}) for batch in PEER_BATCHES})
     best = min(PEER_BATCHES, key=lambda batch: min(run["seconds"] for run in trial[str(batch)]))
     print(f"peer's best batch of {PEER_BATCHES}: {best}", file=sys.stderr)
-    runs = {"LumiKB": lambda: ours.run({})}
+    runs = {f"LumiKB, {model}": lambda model=model: ours.run({"model": model}) for model in EmbeddingModel}
     for batch in sorted({PEER_BATCH_DEFAULT, best}):
         runs[f"sentence-transformers, batch {batch}"] = lambda batch=batch: peer.run({"batch": batch})
     return interleave(rounds, runs)
@@ -140,11 +144,13 @@ def _measure(ours: Side, peer: Side, rounds: int) -> dict[str, list[dict[str, An
 def _report(answers: dict[str, list[dict[str, Any]]], options: argparse.Namespace, *ready: dict[str, Any]) -> None:
     speeds = {name: options.texts / median(runs, "seconds") for name, runs in answers.items()}
     vectors = {name: _unpack(runs[0]["vectors"]) for name, runs in answers.items()}
-    peer = max((name for name in speeds if name != "LumiKB"), key=speeds.__getitem__)
-    cosines = (vectors["LumiKB"] * vectors[peer]).sum(axis=1)
-    ratio = speeds["LumiKB"] / speeds[peer]
-    print_table(["side", "texts/s"], [[name, f"{speed:.1f}"] for name, speed in speeds.items()])
-    print(f"ratio to the better peer {ratio:.2f}, cosine min {cosines.min():.6f} mean {cosines.mean():.6f}")
+    peer = max((name for name in speeds if not name.startswith("LumiKB")), key=speeds.__getitem__)
+    rows: list[list[str]] = []
+    for name, speed in speeds.items():
+        cosines = (vectors[name] * vectors[peer]).sum(axis=1)
+        figures = (f"{speed:.1f}", f"{speed / speeds[peer]:.2f}", f"{cosines.min():.6f}", f"{cosines.mean():.6f}")
+        rows.append([name, *figures])
+    print_table(["side", "texts/s", "to the better peer", "cosine min", "mean"], rows)
     result = {
         "texts": options.texts,
         "tokens": TOKENS,
@@ -153,8 +159,7 @@ def _report(answers: dict[str, list[dict[str, Any]]], options: argparse.Namespac
         "sides": ready,
         "texts_per_second": speeds,
         "seconds": {name: [run["seconds"] for run in runs] for name, runs in answers.items()},
-        "ratio": ratio,
-        "cosine_min": float(cosines.min()),
+        "figures": rows,
     }
     print(write_result("embed", result).relative_to(BENCH.parent))
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.harness import print_table, write_result
 from lumikb.compute.chunk.chunker import chunk_text
 from lumikb.compute.chunk.models import ChunkParams
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
@@ -67,8 +68,9 @@ def reciprocal_rank(ranked: Sequence[str], relevant: dict[str, int], k: int = 10
 class Collection:
     """The collection in a record of its own, found through the product's own searches."""
 
-    def __init__(self, platform: Platform, corpus: list[dict[str, str]]) -> None:
+    def __init__(self, platform: Platform, corpus: list[dict[str, str]], model: EmbeddingModel) -> None:
         self._platform = platform
+        self._embedder = platform.models().embedder_of(model)
         self._names: dict[str, str] = {}
         actor = platform.identity.local_actor()
         self._actor: Actor = actor
@@ -80,7 +82,7 @@ class Collection:
         models = self._platform.models()
         parsed = [ParsedText(text=f"{item.get('title', '')}\n\n{item['text']}".strip()) for item in batch]
         chunks = [chunk_text(text, models.tokenizer, ChunkParams()) for text in parsed]
-        vectors = iter(models.embedder.embed([chunk.token_ids for some in chunks for chunk in some]).astype("<f2"))
+        vectors = iter(self._embedder.embed([chunk.token_ids for some in chunks for chunk in some]).astype("<f2"))
 
         def store(unit: UnitOfWork) -> None:
             for item, text, some in zip(batch, parsed, chunks, strict=True):
@@ -105,7 +107,7 @@ class Collection:
                     for chunk in some
                 ]
                 facts = {"id": document_id, "version_id": document.latest_version_id, "document_id": document_id}
-                facts |= {"model_id": models.embedder.model_id, "model_tier": models.embedder.tier, "params": {}}
+                facts |= {"model_id": self._embedder.model_id, "model_tier": self._embedder.tier, "params": {}}
                 keys = repository.create_chunk_set(unit, facts, rows)
                 repository.update_document(
                     unit, document_id, status=DocumentStatus.READY, current_chunk_set_id=document_id
@@ -144,13 +146,15 @@ def measure(search: Search, queries: list[dict[str, str]], judged: dict[str, dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with corpus.jsonl, queries.jsonl, qrels.tsv")
-    data: Path = parser.parse_args().data
+    parser.add_argument("--embedding-model", type=EmbeddingModel, default=EmbeddingModel.FULL, help="of the passages")
+    options = parser.parse_args()
+    data: Path = options.data
     judged = read_qrels(data / "qrels.tsv")
     queries = [query for query in read_jsonl(data / "queries.jsonl") if query["_id"] in judged]
     with tempfile.TemporaryDirectory() as directory:
         platform = Platform(Settings(data_dir=Path(directory)))
         platform.open()
-        collection = Collection(platform, read_jsonl(data / "corpus.jsonl"))
+        collection = Collection(platform, read_jsonl(data / "corpus.jsonl"), options.embedding_model)
         platform.index.flush()
         systems: dict[str, Search] = {"BM25": collection.bm25, "dense": collection.dense, "hybrid": collection.hybrid}
         subsets = {"even": queries[1::2], "all": queries}
@@ -160,7 +164,7 @@ def main() -> None:
         }
         platform.close()
     show(data.name, results, {name: len(some) for name, some in subsets.items()})
-    write_result("quality", {"data": data.name, "results": results})
+    write_result("quality", {"data": data.name, "embedding_model": options.embedding_model, "results": results})
     best = results["hybrid"]["all"]["nDCG@10"]
     if best <= max(results[name]["all"]["nDCG@10"] for name in ("BM25", "dense")):
         raise SystemExit("hybrid is not above both of its legs")

@@ -18,6 +18,7 @@ from lumikb.api.app import AppOptions, Services, make_app
 from lumikb.api.edge import Edge
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Engine, Models, load_models
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.identity.limits import SignInLimit
 from lumikb.identity.service import IdentityService, TokenLives
 from lumikb.identity.tokens import TokenSigner
@@ -179,6 +180,7 @@ class Platform:
             settings.chunk_overlap,
             ChunkStrategy(settings.chunk_strategy),
             settings.ocr_languages,
+            EmbeddingModel(settings.embedding_model),
         )
         self.kb_settings = KbSettingsService(self.bases, defaults, ocr_data_dir=settings.ocr_data_dir)
         self._handlers: dict[str, JobHandler] = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -228,12 +229,78 @@ def test_what_was_there_before_a_folder_is_mirrored_is_adopted(served: Cli, pape
     served("ingest", papers / "garden.md", "--kb", "Before")
     (papers / "copy.md").write_bytes((papers / "garden.md").read_bytes())
     out, _ = served("ingest", papers, "--kb", "Before", "--sync")
-    assert "Mirrored: 1 new, 0 changed, 0 moved, 0 gone, 1 unchanged, 1 adopted." in out
+    assert f"Already there (2): {papers / 'garden.md'}, {papers / 'copy.md'} as {papers / 'garden.md'}" in out
+    assert "Mirrored: 1 new, 0 changed, 0 moved, 0 gone, 0 unchanged, 1 adopted, 1 shared." in out
     (papers / "copy.md").unlink()
     (papers / "garden.md").write_text("# Garden\n\nThe roses are watered every Friday evening by the neighbour.\n")
     served("ingest", papers, "--kb", "Before", "--sync")
     assert served.json("documents", "list", "--kb", "Before")["total"] == 2
     assert "Friday" in served.json("ask", "When are the roses watered?", "--kb", "Before")["answer"]
+
+
+def make_folder(folder: Path, **texts: str) -> Path:
+    """A folder of text files, in place of one that was there: name without its extension -> text."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+def texts_of(served: Cli, server: LumiServer, kb: str) -> dict[str, str]:
+    """What is in the knowledge base: name without its extension -> text."""
+    with server.client() as api:
+        documents = served.json("documents", "list", "--kb", kb)["data"]
+        return {
+            Path(document["name"]).stem: api.get(
+                f"/knowledge-bases/{document['kb_id']}/documents/{document['id']}/download"
+            ).text
+            for document in documents
+        }
+
+
+def test_one_run_mirrors_files_that_changed_places(served: Cli, server: LumiServer, tmp_path: Path) -> None:
+    def sync(**texts: str) -> dict[str, str]:
+        folder = make_folder(tmp_path / "places", **texts)
+        body = served.json("ingest", folder, "--kb", "Places", "--sync")
+        assert texts_of(served, server, "Places") == texts
+        return {Path(document["path"]).stem: document["change"] for document in body["documents"]}
+
+    sync(a="Ants.", b="Bees.", c="Cats.", log="Monday.")
+    swapped = sync(a="Bees.", b="Ants.", c="Cats.", log="Monday.")
+    assert swapped == {"a": "moved", "b": "moved", "c": "unchanged", "log": "unchanged"}
+    assert set(sync(a="Ants.", b="Cats.", c="Bees.", log="Monday.").values()) == {"moved", "unchanged"}
+    rotated = sync(a="Ants.", b="Cats.", c="Bees.", log="Tuesday.", old="Monday.")
+    assert (rotated["log"], rotated["old"]) == ("new", "moved")
+    assert set(sync(a="Ants.", b="Cats.", c="Bees.", log="Tuesday.", old="Monday.").values()) == {"unchanged"}
+
+
+def test_what_two_mirrored_folders_have_is_one_document_until_both_lose_it(
+    served: Cli, server: LumiServer, tmp_path: Path
+) -> None:
+    one, two = make_folder(tmp_path / "one", x="Xenon.", z="Zinc."), make_folder(tmp_path / "two", y="Xenon.")
+
+    def sync(folder: Path) -> dict[str, tuple[str, str]]:
+        body = served.json("ingest", folder, "--kb", "Both", "--sync")
+        return {Path(document["path"]).stem: (document["change"], document["result"]) for document in body["documents"]}
+
+    sync(one)
+    out, _ = served("ingest", two, "--kb", "Both", "--sync")
+    assert f"Already there (1): {two / 'y.txt'} as {one / 'x.txt'}" in out
+    assert "0 unchanged, 1 shared." in out
+    assert sync(two) == {"y": ("shared", "ready")}
+
+    make_folder(one, z="Zinc.")
+    assert sync(one) == {"x": ("gone", "kept"), "z": ("unchanged", "ready")}
+    assert texts_of(served, server, "Both") == {"y": "Xenon.", "z": "Zinc."}
+    assert sync(two) == {"y": ("unchanged", "ready")}
+
+    make_folder(one, x="Xenon.")
+    assert sync(one) == {"x": ("shared", "ready"), "z": ("gone", "deleted")}
+    make_folder(two, y="Yttrium.")
+    assert sync(two) == {"y": ("new", "ready")}
+    assert texts_of(served, server, "Both") == {"x": "Xenon.", "y": "Yttrium."}
+    assert sync(one) == {"x": ("unchanged", "ready")}
 
 
 def test_a_mirrored_folder_names_what_failed_each_time(served: Cli, papers: Path) -> None:

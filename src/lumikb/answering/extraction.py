@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from lumikb.answering.tables import headers_of, is_table_row, labelled
+from lumikb.answering.tables import Row, rows_of
 from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.parse.models import Heading
 from lumikb.retrieval.models import Hit, Passage
@@ -22,8 +22,9 @@ SENTENCES_MAX = 4
 SENTENCE_CHARS_MAX = 600
 
 # A sentence's score: cosine to the query, and the share of the query's terms that it or its heading holds.
-COSINE_WEIGHT = 0.75
 COVERAGE_WEIGHT = 0.25
+# Names and values of a row say little to the model: words count for half of its score.
+ROW_COVERAGE_WEIGHT = 0.5
 # Below this no sentence counts as support, and the answer abstains (docs/decisions/0004).
 SUPPORT_MIN = 0.50
 # A question or heading is no answer, but tells what the next statement is about: it lends it this share of its score.
@@ -46,16 +47,13 @@ _LEADERS = re.compile(r"\.{4,}|(\. ){3,}|^\W+$")
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a passage at `[start, end)` of its document's text, or a heading or a row of a table within it.
-
-    `header` is the first row of the table of which this is a further row, else empty.
-    """
+    """A sentence of a passage at `[start, end)` of its document's text, or a heading, or a `row` of a table."""
 
     hit: Hit
     start: int
     end: int
     is_heading: bool = False
-    header: str = ""
+    row: Row | None = None
 
     @property
     def text(self) -> str:
@@ -66,7 +64,7 @@ class Sentence:
     @property
     def statement(self) -> str:
         """What it says by itself: of a row its cells with their columns' headers. What is compared with a question."""
-        return labelled(self.header, self.text) if self.header else self.text
+        return self.row.statement if self.row else self.text
 
 
 @dataclass(frozen=True)
@@ -92,15 +90,15 @@ def candidate_sentences(hits: Sequence[Hit], headings_of: HeadingsOf = lambda _:
         places = taken.setdefault(passage.chunk_set_id, [])
         spans = list(_spans(passage, headings_of(passage)))
         ends = [(left, right) for left, right, _ in spans]
-        headers = headers_of(passage.text, ends, begins_document=passage.char_start == 0)
-        for (left, right, is_heading), header in zip(spans, headers, strict=True):
+        rows = rows_of(passage.text, ends, text_start=passage.char_start)
+        for (left, right, is_heading), row in zip(spans, rows, strict=True):
             start, end = passage.char_start + left, passage.char_start + right
             if end - start > SENTENCE_CHARS_MAX or any(
                 start < other_end and other_start < end for other_start, other_end in places
             ):
                 continue
             places.append((start, end))
-            sentences.append(Sentence(hit, start, end, is_heading, header))
+            sentences.append(Sentence(hit, start, end, is_heading, row))
     return sentences
 
 
@@ -155,7 +153,12 @@ def choose_support(
 
 
 def _are_rows_of_a_table(one: Sentence, other: Sentence) -> bool:
-    return one.header != "" and one.header == other.header and one.hit is other.hit
+    return one.row is not None and other.row is not None and _table_of(one) == _table_of(other)
+
+
+def _table_of(sentence: Sentence) -> tuple[str, str] | None:
+    """What tells a table from others: its document and its name there."""
+    return (sentence.hit.passage.chunk_set_id, sentence.row.table) if sentence.row else None
 
 
 def statement_share(text: str) -> float:
@@ -181,27 +184,63 @@ def _scores(
     terms_of: Callable[[str], Sequence[str]],
 ) -> list[float]:
     scores: list[float] = []
+    beside = _rows_not_asked_for(wanted, sentences, terms_of)
     lent = 0.0
     previous: Sentence | None = None
-    for cosine, sentence in zip(cosines, sentences, strict=True):
+    for at, (cosine, sentence) in enumerate(zip(cosines, sentences, strict=True)):
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
-        own = COSINE_WEIGHT * max(0.0, float(cosine)) + COVERAGE_WEIGHT * _coverage(wanted, sentence, terms_of)
-        share = _share(sentence)
+        covering = ROW_COVERAGE_WEIGHT if sentence.row and sentence.row.is_record else COVERAGE_WEIGHT
+        own = (1 - covering) * max(0.0, float(cosine)) + covering * _coverage(wanted, sentence, terms_of)
+        share = 0.0 if at in beside else _share(sentence)
         scores.append(max(own, lent) * share)
         # Rows stand side by side: what a table is headed by, or another row says, is no question that the next answers.
-        lends = share == 0.0 and not is_table_row(sentence.text)
+        lends = share == 0.0 and sentence.row is None
         lent = max(lent, LENT * own) if lends else 0.0
         previous = sentence
     return scores
 
 
 def _share(sentence: Sentence) -> float:
-    if sentence.is_heading or _repeats_heading(sentence):
+    if sentence.is_heading or _repeats_heading(sentence) or _is_cut_off(sentence):
         return 0.0
-    if sentence.header:
-        return 1.0 if any(map(str.isalnum, sentence.text)) else 0.0
+    if sentence.row:
+        return 0.0 if sentence.row.is_header else 1.0
     return statement_share(sentence.text)
+
+
+def _rows_not_asked_for(
+    wanted: set[str], sentences: Sequence[Sentence], terms_of: Callable[[str], Sequence[str]]
+) -> set[int]:
+    """Rows that are no answer though they are like one: others of their table hold more of what was asked.
+
+    Rows of names and values differ in single words, which their cosines hardly show. What stands in every row of a
+    table tells none from the others, and neither do the names of its columns: who asks for nothing else is given a
+    small table whole.
+    """
+    tables: dict[tuple[str, str] | None, list[int]] = {}
+    for at, sentence in enumerate(sentences):
+        if sentence.row and sentence.row.is_record and not sentence.row.is_header:
+            tables.setdefault(_table_of(sentence), []).append(at)
+    beside: set[int] = set()
+    for rows in tables.values():
+        held = {at: wanted & set(terms_of("\n".join(_cells_of(sentences[at])))) for at in rows}
+        common = {term for term in wanted if len(rows) > 1 and all(term in terms for terms in held.values())}
+        most = max(len(terms - common) for terms in held.values())
+        if most:
+            beside |= {at for at, terms in held.items() if len(terms - common) < most}
+        elif len(rows) > SENTENCES_MAX or not all(wanted <= set(terms_of(sentences[at].statement)) for at in rows):
+            beside.update(rows)
+    return beside
+
+
+def _cells_of(sentence: Sentence) -> tuple[str, ...]:
+    return sentence.row.cells if sentence.row else ()
+
+
+def _is_cut_off(sentence: Sentence) -> bool:
+    """Whether its beginning stands in the passage before: a long sentence is cut where a passage is full."""
+    return sentence.start == sentence.hit.passage.char_start > 0 and sentence.text[:1].islower()
 
 
 def _repeats_heading(sentence: Sentence) -> bool:

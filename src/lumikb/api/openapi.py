@@ -76,7 +76,10 @@ _FURTHER: dict[tuple[str, str], dict[str, Any]] = {
         "201": {"description": "A direct upload may begin.", "content": _json("UploadTicketBody")},
         "202": {"description": "The document will be processed.", "content": _json("DocumentBody")},
     },
-    (_DOWNLOAD, "get"): {"206": {"description": "The range that was asked for.", "content": _BYTES}},
+    (_DOWNLOAD, "get"): {
+        "206": {"description": "The range that was asked for.", "content": _BYTES},
+        "304": {"description": "The file is the one that `If-None-Match` names."},
+    },
 }
 _SHARE = {"minimum": 0, "maximum": 1}
 _QUERY = {"minLength": 1, "maxLength": QUERY_CHARS_MAX}

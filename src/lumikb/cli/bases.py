@@ -8,6 +8,7 @@ import typer
 
 from lumikb.cli.output import AsJson, human_size, one_line, print_json, print_table, working
 from lumikb.compute.chunk.models import ChunkStrategy
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.kit.errors import InvalidInputError, LumiError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 1000
 POLL_SECONDS = 0.5
-SETTINGS = ("chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages")
+SETTINGS = ("chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages", "embedding_model")
 
 app = typer.Typer(help="List, create, set and delete knowledge bases.")
 
@@ -98,6 +99,7 @@ def settings_command(
     chunk_overlap: Annotated[int | None, typer.Option(help="Overlap of neighbouring passages, in tokens.")] = None,
     chunk_strategy: Annotated[ChunkStrategy | None, typer.Option(help="Where passages begin and end.")] = None,
     ocr_languages: Annotated[str | None, typer.Option(help="Languages of scans and images, such as eng+deu.")] = None,
+    embedding_model: Annotated[EmbeddingModel | None, typer.Option(help="Model of the passages' vectors.")] = None,
     reset: Annotated[list[str] | None, typer.Option(metavar="SETTING", help="Follow the server in this one.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the documents have been processed again.")] = True,
     as_json: AsJson = False,
@@ -108,7 +110,9 @@ def settings_command(
     """
     from lumikb.cli.client import run
 
-    given = dict(zip(SETTINGS, (chunk_tokens, chunk_overlap, chunk_strategy, ocr_languages), strict=True))
+    given = dict(
+        zip(SETTINGS, (chunk_tokens, chunk_overlap, chunk_strategy, ocr_languages, embedding_model), strict=True)
+    )
     changes: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
     for setting in reset or ():
         if setting not in SETTINGS:
@@ -151,7 +155,7 @@ def _print_settings(body: "Body") -> None:
         [setting, str(body[setting]), "its own" if setting in body["overridden"] else "the server's"]
         for setting in SETTINGS
     ]
-    print_table(["SETTING", "VALUE", "ORIGIN"], [*rows, ["embedding_model", body["embedding_model"], ""]])
+    print_table(["SETTING", "VALUE", "ORIGIN"], rows)
     if body["pending"]:
         typer.echo(f"A change is under way: {body['pending']['progress']:g} %, job {body['pending']['job_id']}.")
     elif body["documents_behind"]:

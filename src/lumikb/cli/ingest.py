@@ -93,16 +93,23 @@ def _print_summary(body: dict[str, Any], outcomes: Sequence["Outcome"]) -> None:
     if body["kb_created"]:
         typer.echo(f"Made the knowledge base {body['kb_name']}.")
     print_names("Skipped, of a kind that LumiKB does not read", body["skipped"])
-    print_names("Already there", [outcome.path for outcome in outcomes if outcome.duplicate])
+    print_names("Already there", [_known(outcome) for outcome in outcomes if outcome.duplicate])
+    print_names(
+        "Gone, but kept for another mirrored folder", [outcome.path for outcome in outcomes if outcome.result == "kept"]
+    )
     for outcome in outcomes:
         if outcome.warnings:
             typer.echo(f"{one_line(outcome.path)}: {', '.join(outcome.warnings)}")
     changes = [outcome.change for outcome in outcomes]
     if any(changes):
         counts = [f"{changes.count(name)} {name}" for name in ("new", "changed", "moved", "gone", "unchanged")]
-        counts += [f"{changes.count(name)} {name}" for name in ("adopted", "refused") if name in changes]
+        counts += [f"{changes.count(name)} {name}" for name in ("adopted", "shared", "refused") if name in changes]
         typer.echo(f"Mirrored: {', '.join(counts)}.")
-    outcomes = [outcome for outcome in outcomes if outcome.result != "deleted"]
+    outcomes = [outcome for outcome in outcomes if outcome.change != "gone"]
     results = [outcome.result for outcome in outcomes]
     states = [f"{results.count(name)} {name}" for name in ("ready", "failed", "pending") if name in results]
     typer.echo(f"{counted(len(outcomes), 'file')} in {body['kb_name']}: {', '.join(states)}.")
+
+
+def _known(outcome: "Outcome") -> str:
+    return outcome.path if outcome.shared_with is None else f"{outcome.path} as {outcome.shared_with}"

@@ -1,4 +1,8 @@
-"""Mirroring a folder: which files are new, changed, moved or gone since the last time."""
+"""Mirroring a folder: which files are new, changed, moved or gone since the last time.
+
+A file's document is the one of its SHA-256, whatever it was called, and only bytes that no document has are uploaded.
+Thus the documents of files that change places are renamed, and no upload is refused for bytes that are there.
+"""
 
 import asyncio
 import hashlib
@@ -6,24 +10,31 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from lumikb.cli.client import Body, Client
 from lumikb.cli.uploads import Outcome, Upload, outcome_of, upload_files
 
-# Under these names a document's metadata tells which file of which folder it mirrors.
-FOLDER, PATH = "sync_folder", "sync_path"
+# Under these names a document's metadata tells which file of which folder it mirrors, and by folder which file of
+# another mirrored folder has the same bytes: that one takes the document over when the first is gone.
+FOLDER, PATH, SHARED = "sync_folder", "sync_path", "sync_shared"
 DOCUMENTS_MAX = 1_000_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What makes the knowledge base equal the folder. Moved documents come with their file's new path."""
+    """What makes the knowledge base equal the folder; pairs are a document and the path of its file in the folder.
 
-    uploads: list[Upload] = field(default_factory=list[Upload])
-    moved: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
-    gone: list[Body] = field(default_factory=list[Body])
+    `shared` documents mirror a file of another folder; `unshared` ones did when this folder had their bytes. Files of
+    the same bytes have one document: all of them but one are `copies`, path -> path of that one.
+    """
+
     unchanged: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
+    moved: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
+    shared: list[tuple[Body, str]] = field(default_factory=list[tuple[Body, str]])
+    uploads: dict[str, Upload] = field(default_factory=dict[str, Upload])
+    copies: dict[str, str] = field(default_factory=dict[str, str])
+    gone: list[Body] = field(default_factory=list[Body])
+    unshared: list[Body] = field(default_factory=list[Body])
 
 
 async def sync_folder(
@@ -31,67 +42,151 @@ async def sync_folder(
 ) -> list[Outcome]:
     """Upload what is new or changed in the folder, and delete the documents whose file is gone.
 
-    A document of the same bytes that came another way is adopted, all others of these are left alone.
+    A document of the same bytes that came another way is adopted, all others of these are left alone. One that mirrors
+    another folder's file is shared, and handed over to the other folder instead of being deleted.
     """
     root, local, sums = await asyncio.to_thread(_look, folder, files)
     listed = await client.list_rows(f"/knowledge-bases/{kb_id}/documents", DOCUMENTS_MAX)
-    mirrored = [document for document in listed["data"] if document["metadata"].get(FOLDER) == root]
-    plan = make_plan(root, local, sums, mirrored)
-
-    def shown(path: str) -> str:
-        return _text(folder / path)
-
-    outcomes = [outcome_of(shown(path), "unchanged", document) for document, path in plan.unchanged]
-    for document, path in plan.moved:
-        body = {"name": Path(path).name, "metadata": document["metadata"] | {PATH: path}}
-        await client.patch(f"/knowledge-bases/{kb_id}/documents/{document['id']}", body)
-        outcomes.append(outcome_of(shown(path), "moved", document))
-    uploaded = await upload_files(client, kb_id, plan.uploads, wait=wait)
-    for upload, outcome in zip(plan.uploads, uploaded, strict=True):
-        outcomes.append(await _adopted(client, kb_id, upload, outcome) if outcome.duplicate else outcome)
-    for document in plan.gone:
-        await client.delete(f"/documents/{document['id']}")
-        outcomes.append(Outcome(shown(document["metadata"][PATH]), "deleted", "gone", document_id=document["id"]))
-    return outcomes
+    plan = make_plan(root, local, sums, listed["data"])
+    return await _Mirror(client, kb_id, folder, root).carry_out(plan, wait=wait)
 
 
-def make_plan(root: str, local: dict[str, Path], sums: dict[str, str], mirrored: Sequence[Body]) -> Plan:
-    """Compare files (relative path -> file, and -> SHA-256) with the documents that mirror them."""
+def make_plan(root: str, local: dict[str, Path], sums: dict[str, str], documents: Sequence[Body]) -> Plan:
+    """Compare files (relative path -> file, and -> SHA-256) with all documents of the knowledge base."""
     plan = Plan()
-    by_path: dict[str, Body] = {}
-    for document in mirrored:
-        if document["metadata"].get(PATH) in by_path:
-            plan.gone.append(document)
+    own = [document for document in documents if document["metadata"].get(FOLDER) == root]
+    by_sum = {document["sha256"]: document for document in [*documents, *own]}
+    paths_by_sum: dict[str, list[str]] = {}
+    for path in local:
+        paths_by_sum.setdefault(sums[path], []).append(path)
+    # What these were made of is nowhere in the folder, and of no use to another one: they may take a new version.
+    outdated = {_path_of(one): one for one in own if one["sha256"] not in paths_by_sum and not _sharers(one)}
+    kept: set[str] = set()
+    for sha256, paths in paths_by_sum.items():
+        document = by_sum.get(sha256)
+        if document is None:
+            path = next((path for path in paths if path in outdated), paths[0])
+            former = outdated.get(path)
+            if former is not None:
+                kept.add(former["id"])
+                plan.uploads[path] = Upload(local[path], "changed", former["id"])
         else:
-            by_path[document["metadata"].get(PATH)] = document
-    missing = {document["sha256"]: document for path, document in by_path.items() if path not in local}
-    mirrored_sums = {document["sha256"] for path, document in by_path.items() if sums.get(path) == document["sha256"]}
-    for path, file in local.items():
-        document = by_path.get(path)
-        if document is not None and document["sha256"] == sums[path]:
-            plan.unchanged.append((document, path))
-        elif document is not None and sums[path] in mirrored_sums:
-            plan.gone.append(document)  # its file became a copy of another one, which is there
-        elif document is not None:
-            plan.uploads.append(Upload(file, change="changed", document_id=document["id"]))
-        elif (moved := missing.pop(sums[path], None)) is not None:
-            plan.moved.append((moved, path))
-        else:
-            metadata: dict[str, Any] = {FOLDER: root, PATH: path}
-            plan.uploads.append(Upload(file, change="new", metadata=metadata))
-    kept = {document["id"] for document, _ in plan.moved}
-    plan.gone.extend(document for path, document in by_path.items() if path not in local and document["id"] not in kept)
+            kept.add(document["id"])
+            path = _file_of(document, paths)
+            if document["metadata"].get(FOLDER) == root:
+                (plan.unchanged if path == _path_of(document) else plan.moved).append((document, path))
+            elif FOLDER in document["metadata"]:
+                plan.shared.append((document, path))
+        if document is None or FOLDER not in document["metadata"]:
+            plan.uploads.setdefault(path, Upload(local[path], "new", metadata={FOLDER: root, PATH: path}))
+        plan.copies.update((copy, path) for copy in paths if copy != path)
+    plan.gone.extend(document for document in own if document["id"] not in kept)
+    plan.unshared.extend(one for one in documents if root in _sharers(one) and one["id"] not in kept)
     return plan
 
 
-async def _adopted(client: Client, kb_id: str, upload: Upload, outcome: Outcome) -> Outcome:
-    """What became of a file whose bytes were there: its document mirrors it from now on, unless it mirrors another."""
-    path = f"/knowledge-bases/{kb_id}/documents/{outcome.document_id}"
-    metadata = (await client.get(path))["metadata"]
-    if FOLDER in metadata:
-        return replace(outcome, change="unchanged")
-    await client.patch(path, {"metadata": metadata | upload.metadata})
-    return replace(outcome, change="adopted")
+class _Mirror:
+    def __init__(self, client: Client, kb_id: str, folder: Path, root: str) -> None:
+        self._client = client
+        self._kb_id = kb_id
+        self._folder = folder
+        self._root = root
+
+    async def carry_out(self, plan: Plan, *, wait: bool) -> list[Outcome]:
+        """What became of each file, and of each document whose file is gone."""
+        by_path = {path: outcome_of(self._shown(path), "unchanged", document) for document, path in plan.unchanged}
+        for document, path in plan.moved:
+            await self._assign(document, self._root, path)
+            by_path[path] = outcome_of(self._shown(path), "moved", document)
+        for document, path in plan.shared:
+            by_path[path] = await self._share(document, path, outcome_of(self._shown(path), "shared", document))
+        uploaded = await upload_files(self._client, self._kb_id, list(plan.uploads.values()), wait=wait)
+        for path, outcome in zip(plan.uploads, uploaded, strict=True):
+            by_path[path] = await self._adopt(path, outcome) if outcome.duplicate else outcome
+        for copy, path in plan.copies.items():
+            by_path[copy] = self._copied(by_path[path], copy, path)
+        gone = [await self._let_go(document) for document in plan.gone]
+        gone += [await self._unshare(document) for document in plan.unshared]
+        # A file that has new bytes is not gone, and its old ones neither.
+        there = {outcome.path for outcome in by_path.values()}
+        return [*by_path.values(), *(one for one in gone if one.result == "deleted" or one.path not in there)]
+
+    async def _adopt(self, path: str, outcome: Outcome) -> Outcome:
+        """Let the document that has the file's bytes mirror the file, unless it mirrors another one."""
+        document = await self._client.get(self._address(outcome.document_id))
+        if FOLDER in document["metadata"]:
+            return await self._share(document, path, outcome)
+        await self._assign(document, self._root, path)
+        return replace(outcome, change="adopted")
+
+    async def _share(self, document: Body, path: str, outcome: Outcome) -> Outcome:
+        """Note on a document of another file that this one has its bytes, too."""
+        metadata, sharers = document["metadata"], _sharers(document)
+        if metadata[FOLDER] != self._root and sharers.get(self._root) != path:
+            await self._patch(document, {"metadata": metadata | {SHARED: sharers | {self._root: path}}})
+        file = f"{metadata[FOLDER]}/{_path_of(document)}"
+        return replace(outcome, change="shared", duplicate=True, shared_with=file)
+
+    async def _let_go(self, document: Body) -> Outcome:
+        """Delete a document whose file is gone, or hand it over to another folder that has its bytes."""
+        shown = self._shown(_path_of(document))
+        heir = next(iter(_sharers(document).items()), None)
+        if heir is not None:
+            await self._assign(document, *heir)
+            return Outcome(shown, "kept", "gone", document_id=document["id"])
+        await self._client.delete(f"/documents/{document['id']}")
+        return Outcome(shown, "deleted", "gone", document_id=document["id"])
+
+    async def _unshare(self, document: Body) -> Outcome:
+        """Take back what `_share` noted."""
+        await self._patch(document, {"metadata": _without(document["metadata"], self._root)})
+        return Outcome(self._shown(_sharers(document)[self._root]), "kept", "gone", document_id=document["id"])
+
+    async def _assign(self, document: Body, folder: str, path: str) -> None:
+        """From now on the document mirrors this file, and is called like it."""
+        metadata = _without(document["metadata"], folder) | {FOLDER: folder, PATH: path}
+        await self._patch(document, {"name": Path(path).name, "metadata": metadata})
+
+    async def _patch(self, document: Body, changes: Body) -> None:
+        await self._client.patch(self._address(document["id"]), changes)
+
+    def _copied(self, outcome: Outcome, copy: str, path: str) -> Outcome:
+        """What became of a file that has the bytes of another one."""
+        if outcome.change == "refused":
+            return replace(outcome, path=self._shown(copy))
+        shared_with = outcome.shared_with or self._shown(path)
+        return replace(outcome, path=self._shown(copy), change="shared", duplicate=True, shared_with=shared_with)
+
+    def _address(self, document_id: str | None) -> str:
+        return f"/knowledge-bases/{self._kb_id}/documents/{document_id}"
+
+    def _shown(self, path: str) -> str:
+        return _text(self._folder / path)
+
+
+def _file_of(document: Body, paths: Sequence[str]) -> str:
+    """Which of the files with its bytes the document mirrors: the same one as before, or one that is called like it."""
+    if (former := _path_of(document)) in paths:
+        return former
+    return next((path for path in paths if Path(path).name == document["name"]), paths[0])
+
+
+def _path_of(document: Body) -> str:
+    return str(document["metadata"].get(PATH, document["name"]))
+
+
+def _sharers(document: Body) -> dict[str, str]:
+    """Folder -> path of the other files that have the document's bytes."""
+    return document["metadata"].get(SHARED, {})
+
+
+def _without(metadata: Body, folder: str) -> Body:
+    """Metadata of a document that the folder does not share."""
+    if folder not in metadata.get(SHARED, {}):
+        return metadata
+    others = {other: path for other, path in metadata[SHARED].items() if other != folder}
+    rest = {name: value for name, value in metadata.items() if name != SHARED}
+    return rest | {SHARED: others} if others else rest
 
 
 def _look(folder: Path, files: Sequence[Path]) -> tuple[str, dict[str, Path], dict[str, str]]:

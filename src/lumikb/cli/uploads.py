@@ -33,7 +33,7 @@ PRIORITY_BULK = 100
 _FATAL = (UnreachableError, errors.UnauthenticatedError, errors.ForbiddenError, errors.NotFoundError)
 
 
-Change = Literal["new", "adopted", "changed", "unchanged", "moved", "gone", "refused"]
+Change = Literal["new", "adopted", "changed", "unchanged", "moved", "shared", "gone", "refused"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,16 @@ class Outcome:
     """What became of one file.
 
     `change` is how it differed, when a folder is mirrored: `adopted` when its bytes were there as a document that
-    mirrored no file, `refused` when no document came of it. `duplicate`: these bytes were there already. `error` has a
-    code and a message.
+    mirrored no file, `shared` when they are the document of the file `shared_with`, `refused` when no document came of
+    it. The document of a file that is gone is `deleted`, or `kept` as another mirrored folder has its bytes.
+    `duplicate`: these bytes were there already. `error` has a code and a message.
     """
 
     path: str
-    result: Literal["ready", "failed", "pending", "deleted"]
+    result: Literal["ready", "failed", "pending", "deleted", "kept"]
     change: Change | None = None
     duplicate: bool = False
+    shared_with: str | None = None
     document_id: str | None = None
     passages: int = 0
     warnings: tuple[str, ...] = ()

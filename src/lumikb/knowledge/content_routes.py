@@ -10,6 +10,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from lumikb.compute.parse.boxes import locate
+from lumikb.http.conditions import is_known
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
 from lumikb.http.ranges import byte_range
@@ -95,7 +96,7 @@ async def download_document(
     """The bytes as they were uploaded, of the version that readers see unless another is named.
 
     Honours a `Range` of one range, and `If-Range` with the `ETag` of an earlier answer: a file that changed since is
-    sent whole.
+    sent whole. With `If-None-Match` it is sent only if it changed; else the answer is 304, without a body.
     """
 
     def find(read: Connection) -> Version:
@@ -104,6 +105,8 @@ async def download_document(
 
     file = await record.read_async(find)
     etag = f'"{file.sha256}"'
+    if is_known(request.headers.getall("if-none-match", []), etag):
+        return Response(None, headers={"ETag": etag}, status_code=304)
     # A part that does not belong to what the client has of the file is of no use to it (RFC 9110, section 13.1.5).
     same = request.headers.get("if-range", etag) == etag
     wanted = byte_range(request.headers.get("range"), file.size_bytes) if same else None

@@ -70,13 +70,8 @@ def pack_chunks(job_id: str, chunks: list[Chunk], *, made_with: dict[str, Any]) 
     return msgspec.msgpack.encode(_ChunksBlob(job_id, chunks, made_with))
 
 
-def get_chunks(blobs: BlobStore, key: str) -> list[Chunk]:
-    """The chunks that `pack_chunks` packed."""
-    return read_chunks(blobs, key)[0]
-
-
 def read_chunks(blobs: BlobStore, key: str) -> tuple[list[Chunk], dict[str, Any]]:
-    """The same, and their settings."""
+    """Chunks that a job has kept, and the settings that they were made with."""
     blob = msgspec.msgpack.decode(blobs.read(key), type=_ChunksBlob)
     return blob.chunks, blob.made_with
 

@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from lumikb.audit.repository import append_event
 from lumikb.compute.chunk.chunker import chunk_text
 from lumikb.compute.chunk.models import Chunk
+from lumikb.compute.embed.embedder import Embedder
 from lumikb.compute.embed.load import Models
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.extract.extract import extract
 from lumikb.compute.extract.models import Extracted
 from lumikb.kit import clock
@@ -159,12 +161,12 @@ class IngestHandler:
 
     def _embed(self, job: Job, chunks_key: str, start: int, size: int) -> str:
         """Keep the vectors of `size` chunks from `start` on; gives their blob's key."""
-        chunks = derived.get_chunks(self._blobs, chunks_key)
+        chunks, made_with = derived.read_chunks(self._blobs, chunks_key)
         count = len(chunks)
         document = self._begin(job, Step.EMBED, start / count)
         part = chunks[start : start + size]
         del chunks
-        embedder = self._models().embedder
+        embedder = self._embedder(made_with)
         known: Vectors = {}
         if (set_id := document.current_chunk_set_id) is not None:
             known = self._record.read(lambda read: known_vectors(read, set_id, embedder, part))
@@ -177,6 +179,10 @@ class IngestHandler:
         vectors, copied = embed_chunks(embedder, part, known, advance)
         packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
         return derived.put_for_job(self._record, self._blobs, job.id, packed)
+
+    def _embedder(self, made_with: dict[str, Any]) -> Embedder:
+        """The one that the chunks were made for."""
+        return self._models().embedder_of(EmbeddingModel(made_with.get("embedding_model", EmbeddingModel.FULL)))
 
     def _settings(self, connection: Connection, document: Document) -> KbSettings:
         overrides = settings_repository.find_overrides(connection, document.kb_id)
@@ -241,7 +247,7 @@ class IngestHandler:
             raise JobCancelledError(CANCELLED)
         document = _living(repository.find_document(unit.connection, job.document_id or ""))
         append_change(unit, document.kb_id, "remove", repository.chunk_keys_of(unit.connection, document))
-        embedder = self._models().embedder
+        embedder = self._embedder(made_with)
         values = {
             "id": job.id,
             "version_id": document.latest_version_id,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from lumikb.compute.chunk.models import ChunkParams, ChunkStrategy
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.extract.language import language_code
 from lumikb.compute.extract.models import Extracted
 from lumikb.kit.errors import InvalidInputError
@@ -98,6 +99,7 @@ class KbSettings:
     chunk_overlap: int
     chunk_strategy: ChunkStrategy
     ocr_languages: str
+    embedding_model: EmbeddingModel = EmbeddingModel.FULL
 
     def overridden_by(self, overrides: Mapping[str, Any]) -> "KbSettings":
         """These with the knowledge base's own in their place; an overlap is cut to what such chunks allow."""
@@ -106,6 +108,7 @@ class KbSettings:
             merged,
             chunk_overlap=min(merged.chunk_overlap, merged.chunk_tokens // 2),
             chunk_strategy=ChunkStrategy(merged.chunk_strategy),
+            embedding_model=EmbeddingModel(merged.embedding_model),
         )
 
     @property
@@ -119,6 +122,7 @@ class KbSettings:
             "chunk_tokens": self.chunk_tokens,
             "chunk_overlap": self.chunk_overlap,
             "chunk_strategy": str(self.chunk_strategy),
+            "embedding_model": str(self.embedding_model),
         }
         return made_with | {"ocr_languages": read_in} if read_in else made_with
 

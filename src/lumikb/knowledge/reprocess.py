@@ -129,14 +129,15 @@ class ReprocessHandler:
     def _make(self, job: Job, document: Outdated, target: KbSettings, progress: "_Progress") -> None:
         text = self._text(job, document, target)
         models = self._models()
+        embedder = models.embedder_of(target.embedding_model)
         chunks = chunk_text(text.parsed, models.tokenizer, target.chunk_params)
         passages = [text.parsed.text[chunk.char_start : chunk.char_end] for chunk in chunks]
-        known = self._record.read(lambda read: known_vectors(read, document.set_id, models.embedder, chunks))
+        known = self._record.read(lambda read: known_vectors(read, document.set_id, embedder, chunks))
 
         def advance(done: int) -> None:
             self._show(job, progress, done / len(chunks))
 
-        vectors, _ = embed_chunks(models.embedder, chunks, known, advance)
+        vectors, _ = embed_chunks(embedder, chunks, known, advance)
         set_id, version_id = new_id(), new_id() if text.is_new else document.version_id
         rows = [
             chunk_row(job.kb_id or "", document.document_id, set_id, chunk, passage, vector.astype("<f2").tobytes())
@@ -146,8 +147,8 @@ class ReprocessHandler:
             "id": set_id,
             "version_id": version_id,
             "document_id": document.document_id,
-            "model_id": models.embedder.model_id,
-            "model_tier": models.embedder.tier,
+            "model_id": embedder.model_id,
+            "model_tier": embedder.tier,
             "params": target.made_with(text.read_in) | ({"warnings": text.parsed.warnings} if text.is_new else {}),
         }
         key = self._put(job, version_id, text) if text.is_new else None

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from lumikb.compute.chunk.models import ChunkStrategy
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.kit import clock
 from lumikb.knowledge.models import KbSettings, KbStatus
 from lumikb.store.record.engine import UnitOfWork
@@ -30,10 +31,12 @@ def made_otherwise(settings: KbSettings) -> ColumnElement[bool]:
     """Condition on `chunk_sets`: made with other settings, as far as these have a part in it."""
     params = chunk_sets.c.params
     strategy = func.coalesce(params["chunk_strategy"].as_string(), ChunkStrategy.HEADINGS)
+    model = func.coalesce(params["embedding_model"].as_string(), EmbeddingModel.FULL)
     return or_(
         params["chunk_tokens"].as_integer() != settings.chunk_tokens,
         params["chunk_overlap"].as_integer() != settings.chunk_overlap,
         strategy != settings.chunk_strategy,
+        model != settings.embedding_model,
         func.coalesce(params["ocr_languages"].as_string(), settings.ocr_languages) != settings.ocr_languages,
     )
 

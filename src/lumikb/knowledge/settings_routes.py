@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from lumikb.compute.chunk.models import ChunkStrategy
-from lumikb.compute.embed.model_files import MODEL_ID
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.http.permission import Permission, requires
 from lumikb.identity.models import Actor
 from lumikb.knowledge.models import KbSettingsState
@@ -28,6 +28,7 @@ class PendingSettingsBody(msgspec.Struct, kw_only=True):
     chunk_overlap: int
     chunk_strategy: ChunkStrategy
     ocr_languages: str
+    embedding_model: EmbeddingModel
 
 
 class KbSettingsBody(msgspec.Struct, kw_only=True):
@@ -40,7 +41,7 @@ class KbSettingsBody(msgspec.Struct, kw_only=True):
     chunk_overlap: int
     chunk_strategy: ChunkStrategy
     ocr_languages: str
-    embedding_model: str
+    embedding_model: EmbeddingModel
     overridden: list[str]
     documents_behind: int
     pending: PendingSettingsBody | None
@@ -56,6 +57,7 @@ class KbSettingsPatch(msgspec.Struct, forbid_unknown_fields=True):
     chunk_overlap: int | msgspec.UnsetType | None = msgspec.UNSET
     chunk_strategy: ChunkStrategy | msgspec.UnsetType | None = msgspec.UNSET
     ocr_languages: str | msgspec.UnsetType | None = msgspec.UNSET
+    embedding_model: EmbeddingModel | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @get("/knowledge-bases/{kb_id:str}/settings", opt=requires(Permission.KB_ADMIN), summary="Read its settings")
@@ -113,7 +115,6 @@ def settings_body(state: KbSettingsState) -> KbSettingsBody:
         pending = PendingSettingsBody(job_id=job.id, progress=job.progress, **asdict(target))
     return KbSettingsBody(
         **asdict(state.settings),
-        embedding_model=MODEL_ID,
         overridden=state.overridden,
         documents_behind=state.documents_behind,
         pending=pending,

@@ -67,6 +67,27 @@ def test_a_broken_download_goes_on_unless_the_file_changed(api: LumiClient, kb_i
     assert (changed.status_code, changed.content) == (200, b"High tide at seven in the evening.")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("known", ["{}", "W/{}", '"other", {}', "*"])
+def test_a_file_that_the_client_has_is_not_sent_again(
+    api: LumiClient, library: Library, method: str, known: str
+) -> None:
+    path, etag = f"{library.path()}/download", f'"{library.documents["lighthouse.txt"]["sha256"]}"'
+    for further in ({}, {"Range": "bytes=0-3"}, {"Range": "bytes=999999999-", "If-Range": etag}):
+        response = api.request(method, path, headers={"If-None-Match": known.format(etag), **further})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == etag
+        assert not {"content-length", "content-type", "content-range"} & set(response.headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_that_the_client_does_not_have_is_sent(api: LumiClient, library: Library, method: str) -> None:
+    response = api.request(method, f"{library.path()}/download", headers={"If-None-Match": '"other", W/"more"'})
+    whole = library.files["lighthouse.txt"]
+    assert (response.status_code, response.headers["content-length"]) == (200, str(len(whole)))
+    assert response.content == (whole if method == "GET" else b"")
+
+
 def test_head_of_a_download_tells_its_length(api: LumiClient, library: Library) -> None:
     response = api.head(f"{library.path()}/download")
     assert response.status_code == 200

@@ -56,7 +56,7 @@ def test_settings_follow_the_server_until_they_are_set(api: LumiClient, kb_id: s
         ({"ocr_languages": "tlh"}, "ocr_languages", "tlh"),
         ({"ocr_languages": "../eng"}, "ocr_languages", "Tesseract"),
         ({"ocr_languages": ""}, "ocr_languages", "Tesseract"),
-        ({"embedding_model": "another"}, "embedding_model", "unknown"),
+        ({"embedding_model": "another"}, "embedding_model", "another"),
     ],
     ids=str,
 )
@@ -72,15 +72,29 @@ def test_a_setting_that_cannot_be_is_refused(
 
 
 @pytest.mark.thorough
+def test_another_embedding_model_embeds_the_same_passages_again(api: LumiClient, kb_id: str) -> None:
+    document = api.upload_ready(kb_id, "herons.md", TEXT)
+    path = f"/knowledge-bases/{kb_id}/documents/{document['id']}/chunks"
+    before = api.get(path).json()["data"]
+    pending = api.patch(path_of(kb_id), json={"embedding_model": "all-MiniLM-L6-v2-int8"}).json()["pending"]
+    assert pending["embedding_model"] == "all-MiniLM-L6-v2-int8"
+    assert ended(api, pending["job_id"])["status"] == "completed"
+    assert api.get(path_of(kb_id)).json()["embedding_model"] == "all-MiniLM-L6-v2-int8"
+    after = api.get(path).json()["data"]
+    assert [chunk["content"] for chunk in after] == [chunk["content"] for chunk in before]
+    assert {chunk["chunk_id"] for chunk in after}.isdisjoint(chunk["chunk_id"] for chunk in before)
+    assert api.search("Where do herons wait?", kb_ids=[kb_id])
+    api.upload_ready(kb_id, "storks.md", b"# Storks\n\nStorks nest on the roofs of the village.")
+    assert api.get(path_of(kb_id)).json()["documents_behind"] == 0
+
+
+@pytest.mark.thorough
 def test_a_change_processes_documents_again_and_switches_when_all_are_done(api: LumiClient, kb_id: str) -> None:
     document = api.upload_ready(kb_id, "herons.md", TEXT)
     state = api.patch(path_of(kb_id), json={"chunk_tokens": 48}).json()
     assert (state["chunk_tokens"], state["documents_behind"]) == (254, 0)
     pending = state["pending"]
-    assert set(pending) == FIELDS - {"embedding_model", "overridden", "documents_behind", "pending"} | {
-        "job_id",
-        "progress",
-    }
+    assert set(pending) == FIELDS - {"overridden", "documents_behind", "pending"} | {"job_id", "progress"}
     assert (pending["chunk_tokens"], pending["chunk_overlap"]) == (48, 24)
     assert_error(api.patch(path_of(kb_id), json={"chunk_tokens": 64}), 409, "REPROCESS_OPEN")
     job = ended(api, pending["job_id"])

@@ -155,8 +155,27 @@ def test_a_row_says_what_its_columns_are(hit: MakeHit) -> None:
 def test_a_row_answers_for_itself_and_not_for_the_table(hit: MakeHit) -> None:
     sentences = candidate_sentences([hit(TABLE)])
     assert [sentence.text for sentence in sentences][1:3] == ["| Stake | Loss |", "|---|---|"]
-    assert choose(sentences, 0.1, 0.99, 0.9, 0.2, 0.1, query="stake") == []
-    assert choose(sentences, 0.1, 0.5, 0.1, 0.6, 0.7, query="loss stake") == ["| B2 | 9.4 m |"]
+    assert choose(sentences, 0.1, 0.99, 0.9, 0.2, 0.1, query="stakes lost") == []
+    assert choose(sentences, 0.1, 0.5, 0.1, 0.8, 0.7, query="loss of stake B2") == ["| B2 | 9.4 m |"]
+
+
+def test_no_row_answers_for_what_is_not_in_the_table(hit: MakeHit) -> None:
+    sentences = candidate_sentences([hit(TABLE)])
+    assert choose(sentences, 0.1, 0.9, 0.1, 0.9, 0.9, query="loss of stake C3") == []
+
+
+def test_what_stands_in_every_row_tells_none_from_the_others(hit: MakeHit) -> None:
+    table = "Depot: North depot; Head: Ada Low\nDepot: South depot; Head: Bo Hay"
+    sentences = candidate_sentences([hit(table)])
+    assert choose(sentences, 0.9, 0.9, query="head of the west depot") == []
+    assert choose(sentences, 0.8, 0.9, query="head of the north depot") == ["Depot: North depot; Head: Ada Low"]
+
+
+def test_long_cells_are_prose(hit: MakeHit) -> None:
+    late = "| Delay | The supplier shall pay two per cent of the price for each week of its delay. |"
+    table = f"Terms.\n\n| Case | Consequence |\n|---|---|\n{late}\n| Loss | The buyer may withdraw. |"
+    sentences = candidate_sentences([hit(table)])
+    assert choose(sentences, 0.1, 0.1, 0.1, 0.9, 0.1, query="penalty") == [late]
 
 
 def test_rows_that_are_asked_for_alike_are_all_given(hit: MakeHit) -> None:
@@ -167,8 +186,15 @@ def test_rows_that_are_asked_for_alike_are_all_given(hit: MakeHit) -> None:
 def test_a_table_that_may_have_begun_before_its_passage_has_no_header(hit: MakeHit) -> None:
     rows = "A1 | 8.7 m | in the shade\nB2 | 9.4 m | in the sun"
     later, first = (candidate_sentences([hit(rows, char_start=start)]) for start in (50, 0))
-    assert [sentence.header for sentence in later] == ["", ""]
-    assert [sentence.header for sentence in first] == ["", "A1 | 8.7 m | in the shade"]
+    assert [bool(sentence.row and sentence.row.is_header) for sentence in later] == [False, False]
+    assert [bool(sentence.row and sentence.row.is_header) for sentence in first] == [True, False]
+
+
+def test_a_sentence_whose_beginning_is_in_the_passage_before_answers_nothing(hit: MakeHit) -> None:
+    rest = "be unpacked by the utility that comes with every system."
+    sentences = candidate_sentences([hit(f"{rest} {FIRST}", char_start=100)])
+    assert choose(sentences, 0.9, 0.8) == [FIRST]
+    assert choose(candidate_sentences([hit(rest)]), 0.9) == [rest]
 
 
 def test_further_sentences_must_come_near_to_the_best(hit: MakeHit) -> None:

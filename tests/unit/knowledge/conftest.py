@@ -41,9 +41,10 @@ TEXT = "Herons stand in shallow water and wait for fish. " * 30
 class Embedder:
     """Vectors that only the tokens decide; counts the texts it was given."""
 
-    model_id, dimensions, tier = "test", 384, "fp32"
+    model_id, dimensions = "test", 384
 
-    def __init__(self) -> None:
+    def __init__(self, tier: str = "fp32") -> None:
+        self.tier = tier
         self.embedded = 0
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -86,8 +87,9 @@ class Bench:
 
     def __init__(self, record: Record, blobs: LocalBlobStore) -> None:
         self.record, self.blobs = record, blobs
-        self.embedder, self.parser = Embedder(), Parser()
-        models = Models(TOKENIZER, lambda: self.embedder)  # pyright: ignore[reportArgumentType]
+        self.embedder, self.int8, self.parser = Embedder(), Embedder("int8"), Parser()
+        makers: tuple[Any, ...] = (lambda: self.embedder, lambda: self.int8)
+        models = Models(TOKENIZER, *makers)
         parts: tuple[Any, ...] = (record, blobs, self.parser, lambda: models)
         self.ingestion = IngestHandler(*parts, Sealer("s" * 40, "test"), DEFAULTS, lambda: False)
         self.handler = ReprocessHandler(*parts, lambda: False)

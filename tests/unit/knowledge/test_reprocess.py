@@ -6,6 +6,7 @@ import pytest
 
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Models
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.knowledge import repository, reprocess, reprocess_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import get_parsed
@@ -31,6 +32,20 @@ def test_settings_take_effect_at_once_where_nothing_is_behind_them(bench: Bench)
     assert bench.change(ocr_languages="eng") is None  # no text of it was recognised
     assert bench.change(chunk_overlap=None) is None
     assert bench.change(chunk_tokens=None) is not None
+
+
+def test_another_model_embeds_what_was_embedded_by_the_former(bench: Bench) -> None:
+    document_id = bench.ingest("a.txt")
+    passages = bench.texts(document_id)
+
+    bench.bring_about(bench.started(embedding_model="all-MiniLM-L6-v2-int8"))
+
+    assert bench.in_force().embedding_model is EmbeddingModel.INT8
+    assert bench.texts(document_id) == passages
+    assert (bench.embedder.embedded, bench.int8.embedded) == (len(passages), len(passages))
+    bench.ingest("b.txt", "Storks nest on roofs.")
+    assert bench.int8.embedded == len(passages) + 1
+    assert bench.change(embedding_model="all-MiniLM-L6-v2-int8") is None
 
 
 def test_an_overlap_that_follows_the_server_fits_the_chunks(bench: Bench) -> None:

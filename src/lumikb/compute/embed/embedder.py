@@ -17,7 +17,7 @@ from lumikb.compute.embed.graph import DIMENSIONS, TOKENS_MAX
 from lumikb.compute.embed.tokenizer import Tokenizer
 from lumikb.kit.memory import return_freed_memory
 
-Tier = Literal["fp32", "bf16"]
+Tier = Literal["fp32", "bf16", "int8"]
 
 # The model reads 256 tokens, two of which are its own marks.
 TEXT_TOKENS_MAX = TOKENS_MAX - 2
@@ -25,6 +25,8 @@ TEXT_TOKENS_MAX = TOKENS_MAX - 2
 # Lowest cosine of a reference text to its vector at which an engine may be used. A correct engine in bfloat16 reaches
 # .99994 on a sentence; on a single word only .99987, so that no reference text is one.
 COSINE_MIN = 0.9999
+# The same for 8-bit integers.
+COSINE_MIN_INT8 = 0.98
 
 # From this many texts on, a call is a bulk run, whose memory goes back to the system.
 _BULK_TEXTS = 64
@@ -87,11 +89,16 @@ Pass = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
 
 def embed_in_passes(
-    token_ids: Sequence[Sequence[int]], table: WordTable, marks: Marks, forward: Pass, *, pass_tokens: int
+    token_ids: Sequence[Sequence[int]],
+    table: WordTable,
+    marks: Marks,
+    forward: Pass,
+    *,
+    pass_tokens: Callable[[], int],
 ) -> NDArray[np.float32]:
     """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given.
 
-    `pass_tokens` bounds the tokens of one pass, padding included: time hardly depends on it, memory does.
+    `pass_tokens` is asked before each pass how many tokens it may have, padding included.
     """
     longest = max(map(len, token_ids), default=0)
     if longest > TEXT_TOKENS_MAX:
@@ -115,7 +122,7 @@ def embed_in_passes(
     return vectors
 
 
-def plan_passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[tuple[list[int], int]]:
+def plan_passes(lengths: Sequence[int], pass_tokens: Callable[[], int]) -> Iterator[tuple[list[int], int]]:
     """Texts of each forward pass by index, and its width in tokens; `lengths` include the marks.
 
     Widths and numbers of texts come from a short list, because an engine prepares and keeps code and buffers for
@@ -126,7 +133,7 @@ def plan_passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[tuple[list
     at = 0
     while at < len(order):
         width = _width(lengths[order[at]])
-        count = min(pass_tokens // width, len(order) - at)
+        count = min(pass_tokens() // width, len(order) - at)
         count = 1 << (count.bit_length() - 1)
         yield order[at : at + count], width
         at += count

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,23 +51,46 @@ class GraphFiles:
 
 
 def ensure_graph(model: ModelFiles, cache_dir: Path) -> GraphFiles:
-    """The graph of these weights, built now (about a second) unless the cache has it.
-
-    Processes may race: each builds in a folder of its own, and the first to rename it wins.
-    """
-    with model.weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    folder = cache_dir / f"graph-{GRAPH_VERSION}-{digest[:16]}"
+    """The graph of these weights, built now (about a second) unless the cache has it."""
+    folder = cache_dir / f"graph-{GRAPH_VERSION}-{digest_of(model)}"
     files = GraphFiles(folder / "encoder.onnx", folder / "encoder.weights", folder / "words.f16")
-    if not folder.is_dir():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix="building-", dir=cache_dir))
-        try:
-            _write(read_weights(model.weights), building)
-            _rename_unless_there(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+
+    def write(building: Path) -> None:
+        tensors = read_weights(model.weights)
+        tensors["embeddings.word_embeddings.weight"].astype(np.float16).tofile(building / files.words.name)
+        save_graph(GraphBuilder(tensors).build(), building / files.graph.name, files.weights.name)
+
+    build_once(folder, write)
     return files
+
+
+def digest_of(model: ModelFiles) -> str:
+    """What tells these weights from others in the names of the cache."""
+    with model.weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def build_once(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill the folder, unless it is there. Processes may race: the first to rename its own wins."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+    try:
+        write(building)
+        for path in building.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        _rename_unless_there(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def save_graph(model: Any, path: Path, weights: str) -> None:
+    """Write an `onnx.ModelProto`, its weights in a file of their own beside it."""
+    import onnx
+
+    onnx.save(model, str(path), save_as_external_data=True, location=weights, size_threshold=1024)
 
 
 def _rename_unless_there(building: Path, folder: Path) -> None:
@@ -77,31 +101,13 @@ def _rename_unless_there(building: Path, folder: Path) -> None:
             raise
 
 
-def _write(tensors: dict[str, NDArray[np.generic]], folder: Path) -> None:
-    import onnx
-
-    words = folder / "words.f16"
-    tensors["embeddings.word_embeddings.weight"].astype(np.float16).tofile(words)
-    graph = folder / "encoder.onnx"
-    onnx.save(
-        _GraphBuilder(tensors).build(),
-        str(graph),
-        save_as_external_data=True,
-        location="encoder.weights",
-        size_threshold=1024,
-    )
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-class _GraphBuilder:
+class GraphBuilder:
     """Writes down BERT's encoder, layer by layer; value names are the builder's own and unique."""
 
     def __init__(self, tensors: dict[str, NDArray[np.generic]]) -> None:
-        self._tensors = tensors
-        self._nodes: list[Any] = []
-        self._initializers: dict[str, NDArray[np.generic]] = {}
+        self.tensors = tensors
+        self.nodes: list[Any] = []
+        self.initializers: dict[str, NDArray[np.generic]] = {}
 
     def build(self) -> Any:
         """The finished `onnx.ModelProto`."""
@@ -113,76 +119,76 @@ class _GraphBuilder:
             hidden = self._layer(f"encoder.layer.{layer}.", hidden, padding)
         self._pool(hidden)
         graph = helper.make_graph(
-            self._nodes,
+            self.nodes,
             "all-minilm-l6-v2",
             [
                 helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", DIMENSIONS]),
                 helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["texts", "tokens"]),
             ],
             [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", DIMENSIONS])],
-            [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in self._initializers.items()],
+            [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in self.initializers.items()],
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
     def _tensor(self, name: str) -> NDArray[np.float32]:
-        return self._tensors[name].astype(np.float32)
+        return self.tensors[name].astype(np.float32)
 
-    def _constant(self, name: str, value: NDArray[np.generic]) -> str:
-        self._initializers[name] = value
+    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+        self.initializers[name] = value
         return name
 
-    def _node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
-        self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
     def _embeddings(self) -> str:
         # Every text is one segment, so the first segment's embedding is a constant of the position.
         segment = self._tensor("embeddings.token_type_embeddings.weight")[0]
         positions = self._tensor("embeddings.position_embeddings.weight")[:TOKENS_MAX] + segment
-        self._node("Shape", ["mask"], "length", start=1, end=2)
-        self._node(
+        self.node("Shape", ["mask"], "length", start=1, end=2)
+        self.node(
             "Slice",
             [
-                self._constant("positions", positions[None]),
-                self._constant("zero", np.array([0])),
+                self.constant("positions", positions[None]),
+                self.constant("zero", np.array([0])),
                 "length",
-                self._constant("axis_tokens", np.array([1])),
+                self.constant("axis_tokens", np.array([1])),
             ],
             "places",
         )
-        self._node("Add", ["words", "places"], "embeddings.sum")
+        self.node("Add", ["words", "places"], "embeddings.sum")
         return self._norm("embeddings.LayerNorm", "embeddings.sum")
 
     def _padding(self) -> str:
-        self._node("Sub", ["mask", self._constant("one", np.array(1, np.float32))], "mask.minus")
-        self._node("Mul", ["mask.minus", self._constant("masked", np.array(_MASKED, np.float32))], "mask.scores")
-        return self._node("Unsqueeze", ["mask.scores", self._constant("axes_heads", np.array([1, 2]))], "padding")
+        self.node("Sub", ["mask", self.constant("one", np.array(1, np.float32))], "mask.minus")
+        self.node("Mul", ["mask.minus", self.constant("masked", np.array(_MASKED, np.float32))], "mask.scores")
+        return self.node("Unsqueeze", ["mask.scores", self.constant("axes_heads", np.array([1, 2]))], "padding")
 
     def _layer(self, prefix: str, hidden: str, padding: str) -> str:
         attended = self._attention(prefix + "attention.", hidden, padding)
         wide = self._linear(prefix + "intermediate.dense", attended)
-        active = self._node("Gelu", [wide], prefix + "gelu")
+        active = self.node("Gelu", [wide], prefix + "gelu")
         narrow = self._linear(prefix + "output.dense", active)
-        self._node("Add", [narrow, attended], prefix + "residual")
+        self.node("Add", [narrow, attended], prefix + "residual")
         return self._norm(prefix + "output.LayerNorm", prefix + "residual")
 
     def _attention(self, prefix: str, hidden: str, padding: str) -> str:
         mixed = self._query_key_value(prefix, hidden)
-        self._constant("split_heads", np.array([0, 0, _HEADS, _HEAD_SIZE]))
+        self.constant("split_heads", np.array([0, 0, _HEADS, _HEAD_SIZE]))
         for part, order in (("query", [0, 2, 1, 3]), ("key", [0, 2, 3, 1]), ("value", [0, 2, 1, 3])):
-            heads = self._node("Reshape", [mixed[part], "split_heads"], f"{prefix}{part}.heads")
-            self._node("Transpose", [heads], f"{prefix}{part}.turned", perm=order)
-        scores = self._node("MatMul", [f"{prefix}query.turned", f"{prefix}key.turned"], prefix + "scores")
-        self._node("Add", [scores, padding], prefix + "scores.masked")
-        shares = self._node("Softmax", [prefix + "scores.masked"], prefix + "shares", axis=-1)
-        context = self._node("MatMul", [shares, f"{prefix}value.turned"], prefix + "context")
-        turned = self._node("Transpose", [context], prefix + "context.turned", perm=[0, 2, 1, 3])
-        joined = self._constant("join_heads", np.array([0, 0, DIMENSIONS]))
-        self._node("Reshape", [turned, joined], prefix + "context.joined")
+            heads = self.node("Reshape", [mixed[part], "split_heads"], f"{prefix}{part}.heads")
+            self.node("Transpose", [heads], f"{prefix}{part}.turned", perm=order)
+        scores = self.node("MatMul", [f"{prefix}query.turned", f"{prefix}key.turned"], prefix + "scores")
+        self.node("Add", [scores, padding], prefix + "scores.masked")
+        shares = self.node("Softmax", [prefix + "scores.masked"], prefix + "shares", axis=-1)
+        context = self.node("MatMul", [shares, f"{prefix}value.turned"], prefix + "context")
+        turned = self.node("Transpose", [context], prefix + "context.turned", perm=[0, 2, 1, 3])
+        joined = self.constant("join_heads", np.array([0, 0, DIMENSIONS]))
+        self.node("Reshape", [turned, joined], prefix + "context.joined")
         output = self._linear(prefix + "output.dense", prefix + "context.joined")
-        self._node("Add", [output, hidden], prefix + "residual")
+        self.node("Add", [output, hidden], prefix + "residual")
         return self._norm(prefix + "output.LayerNorm", prefix + "residual")
 
     def _query_key_value(self, prefix: str, hidden: str) -> dict[str, str]:
@@ -196,27 +202,31 @@ class _GraphBuilder:
         scales = {"query": np.float32(_HEAD_SIZE**-0.5), "key": np.float32(1), "value": np.float32(1)}
         weight = np.concatenate([self._tensor(f"{prefix}self.{part}.weight") * scales[part] for part in parts]).T
         bias = np.concatenate([self._tensor(f"{prefix}self.{part}.bias") * scales[part] for part in parts])
-        product = self._node("MatMul", [hidden, self._constant(prefix + "self.weight", weight)], prefix + "product")
-        mixed = self._node("Add", [product, self._constant(prefix + "self.bias", bias)], prefix + "mixed")
+        product = self.product(hidden, self.constant(prefix + "self.weight", weight), prefix + "product")
+        mixed = self.node("Add", [product, self.constant(prefix + "self.bias", bias)], prefix + "mixed")
         outputs = {part: prefix + part for part in parts}
-        self._nodes.append(helper.make_node("Split", [mixed], list(outputs.values()), axis=-1, num_outputs=3))
+        self.nodes.append(helper.make_node("Split", [mixed], list(outputs.values()), axis=-1, num_outputs=3))
         return outputs
 
     def _linear(self, name: str, value: str) -> str:
-        weight = self._constant(name + ".weight", self._tensor(name + ".weight").T)
-        bias = self._constant(name + ".bias", self._tensor(name + ".bias"))
-        product = self._node("MatMul", [value, weight], name + ".product")
-        return self._node("Add", [product, bias], name)
+        weight = self.constant(name + ".weight", self._tensor(name + ".weight").T)
+        bias = self.constant(name + ".bias", self._tensor(name + ".bias"))
+        product = self.product(value, weight, name + ".product")
+        return self.node("Add", [product, bias], name)
+
+    def product(self, value: str, weight: str, output: str) -> str:
+        """`value` times a constant of shape (inputs, outputs)."""
+        return self.node("MatMul", [value, weight], output)
 
     def _norm(self, name: str, value: str) -> str:
-        weight = self._constant(name + ".weight", self._tensor(name + ".weight"))
-        bias = self._constant(name + ".bias", self._tensor(name + ".bias"))
-        return self._node("LayerNormalization", [value, weight, bias], name, axis=-1, epsilon=_EPSILON)
+        weight = self.constant(name + ".weight", self._tensor(name + ".weight"))
+        bias = self.constant(name + ".bias", self._tensor(name + ".bias"))
+        return self.node("LayerNormalization", [value, weight, bias], name, axis=-1, epsilon=_EPSILON)
 
     def _pool(self, hidden: str) -> None:
         # The sum has the mean's direction, and unit length is all that is left of it.
-        row = self._constant("axis_row", np.array([1]))
-        weights = self._node("Unsqueeze", ["mask", row], "mask.row")
-        total = self._node("MatMul", [weights, hidden], "total")
-        flat = self._node("Squeeze", [total, row], "total.flat")
-        self._node("LpNormalization", [flat], "embedding", axis=-1, p=2)
+        row = self.constant("axis_row", np.array([1]))
+        weights = self.node("Unsqueeze", ["mask", row], "mask.row")
+        total = self.node("MatMul", [weights, hidden], "total")
+        flat = self.node("Squeeze", [total, row], "total.flat")
+        self.node("LpNormalization", [flat], "embedding", axis=-1, p=2)

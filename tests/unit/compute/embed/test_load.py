@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from lumikb.compute.embed import load, model_files
-from lumikb.compute.embed.embedder import COSINE_MIN, Embedder, Marks, WordTable, self_test
+from lumikb.compute.embed.embedder import COSINE_MIN, COSINE_MIN_INT8, Embedder, Marks, WordTable, self_test
 from lumikb.compute.embed.errors import EngineError, ModelMissingError
 from lumikb.compute.embed.graph import GraphFiles, ensure_graph
 from lumikb.compute.embed.load import Engine, load_models
 from lumikb.compute.embed.model_files import ModelFiles, find_model_files, read_weights
+from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
-from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder
+from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_int8
 
 pytestmark = pytest.mark.thorough
 
@@ -41,6 +42,27 @@ def test_each_engine_loads_and_passes_its_check(cache_dir: Path, engine: Engine)
 
     assert models.embedder.model_id == "all-MiniLM-L6-v2"
     assert self_test(models.embedder, models.tokenizer) >= COSINE_MIN
+
+
+@pytest.mark.skipif(not multiplies_int8(), reason="this CPU does not multiply 8-bit integers")
+def test_passages_may_have_vectors_of_integers(cache_dir: Path) -> None:
+    models = load_models(cache_dir, threads=2, engine="auto")
+
+    embedder = models.embedder_of(EmbeddingModel.INT8)
+
+    assert embedder.tier == "int8"
+    assert self_test(embedder, models.tokenizer) >= COSINE_MIN_INT8
+    assert models.embedder_of(EmbeddingModel.INT8) is embedder
+    assert models.embedder_of(EmbeddingModel.FULL) is models.embedder
+
+
+def test_where_integers_cannot_be_multiplied_vectors_are_exact(
+    cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "multiplies_int8", lambda: False)
+    models = load_models(cache_dir, threads=2, engine="auto")
+
+    assert models.embedder_of(EmbeddingModel.INT8) is models.embedder
 
 
 @pytest.mark.parametrize("double", [WrongEmbedder, NanEmbedder])

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import pytest
 from fpdf import FPDF
 from support.documents import make_pdf
 
@@ -44,6 +45,11 @@ def test_bold_numbered_lines_of_the_bodys_size_are_headings_and_other_bold_lines
     assert headings(pages) == [("1 Scope", 1), ("1.1 Terms used here", 1)]
 
 
+def test_short_titles_have_long_numbers():
+    titles = ["3.10.1. Purpose", "10.5 Git", "22.2 Version 4.6.2"]
+    assert headings([[entry for title in titles for entry in ((title, 14, "B"), body())]]) == [(it, 1) for it in titles]
+
+
 def test_a_heading_over_two_lines_is_one():
     title = "A heading so long that it does not fit on one line of the page and takes a second one"
     parsed = parse(make_styled([[(title, 16, "B"), body()]]), "a.pdf")
@@ -54,6 +60,33 @@ def test_a_heading_over_two_lines_is_one():
 def test_lines_that_stand_on_page_after_page_are_no_headings():
     pages = [[(f"Annual Report, page {at}", 14, "B"), body()] for at in range(1, 6)]
     assert headings(pages) == []
+
+
+@pytest.mark.parametrize("title", ["Article {}", "{} Chapter title number {}", "{}.1. Overview"])
+@pytest.mark.parametrize("first", [1, 4])
+def test_titles_that_differ_in_numbers_alone_are_headings(title: str, first: int):
+    titles = [title.format(at, at - 1) for at in range(first, first + 6)]
+    assert headings([[(text, 18, "B"), body()] for text in titles]) == [(text, 1) for text in titles]
+    assert headings([[body(), (text, 14, "B"), body()] for text in titles]) == [(text, 1) for text in titles]
+
+
+def test_running_heads_with_the_pages_number_are_no_headings():
+    heads = ["Chapter 2. The Archive", "2.3. Mirrors", "Chapter 2. The Archive", "2.5. Sections"]
+    heads += ["Chapter 2. The Archive", "2.6. Areas", "Chapter 3. Packages", "3.1. Names"]
+    titles = ["2.3. Mirrors", "", "2.5. Sections", "", "2.6. Areas", "", "3.1. Names", ""]
+    pdf = FPDF()
+    for at, (head, title) in enumerate(zip(heads, titles, strict=True)):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=10, style="B")
+        pdf.text(15, 15, f"{head} {at + 19}" if at % 2 else f"{at + 19} {head}")
+        pdf.text(15, 280, f"Page {at + 19} of 99")
+        pdf.set_y(30)
+        if title:
+            pdf.multi_cell(0, text=title, new_x="LMARGIN", new_y="NEXT")
+        pdf.set_font("Helvetica", size=10)
+        pdf.multi_cell(0, text=BODY, new_x="LMARGIN", new_y="NEXT")
+    found = parse(bytes(pdf.output()), "a.pdf").headings
+    assert [heading.title for heading in found] == [title for title in titles if title]
 
 
 def test_sentences_numbers_and_contents_in_large_type_are_no_headings():
