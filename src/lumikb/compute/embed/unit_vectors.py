@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Rounding to float16 changes a component by at most 2^-11 of itself, and the square of the length by twice as much.
-_SQUARE_TOLERANCE = 2e-3
+# Of the square of the length. Storing rounds a component by at most 2^-11 of itself; an engine that divides in bfloat16
+# rounds it, and the length that it divides by, by at most 2^-8 each.
+_SQUARE_TOLERANCE = 0.02
 
 
 def unit_vectors(packed: Sequence[bytes], dimensions: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
