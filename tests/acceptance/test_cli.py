@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
@@ -72,6 +73,24 @@ def papers(tmp_path: Path) -> Path:
     (folder / "song.mp3").write_bytes(b"ID3")
     (folder / ".hidden.md").write_text("Nobody reads this.")
     return folder
+
+
+def test_a_repair_without_a_server_ends_when_its_documents_are_processed(papers: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "data")
+    cli("ingest", papers / "garden.md", papers / "deep", "--kb", "papers")
+    with sqlite3.connect(tmp_path / "data" / "lumikb.sqlite3") as connection:
+        connection.execute("UPDATE chunks SET text = replace(text, 'red', 'blue')")
+        connection.execute("UPDATE documents SET status = 'BROKEN' WHERE name = 'garden.md'")
+    connection.close()
+    assert "BROKEN" in cli("verify", code=1)[0]
+    assert cli.json("documents", "list", "--kb", "papers")["total"] == 2
+    mended = cli.json("verify", "--repair")["findings"]
+    assert {(found["kind"], found["repaired"], found["waits"]) for found in mended} == {
+        ("document.status", True, False),
+        ("passages.differ", True, False),
+    }
+    assert "all is well" in cli("verify")[0]
+    assert "red" in cli("ask", "What is the colour of the roof?")[0]
 
 
 @pytest.fixture(scope="module")

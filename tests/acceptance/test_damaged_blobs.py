@@ -35,7 +35,7 @@ def test_a_damaged_text_harms_no_other_answer(tmp_path: Path) -> None:
         assert "six knots" in client.ask("What is the speed limit in the harbour?")["answer"]
         assert "4,000" not in client.ask("How often is the engine of the tug serviced?")["answer"]
         content = client.get(f"/knowledge-bases/{kb_id}/documents/{engine['id']}/content")
-        assert (content.status_code, content.json()["error"]["code"]) == (404, "BLOB_DAMAGED")
+        assert (content.status_code, content.json()["error"]["code"]) == (500, "BLOB_DAMAGED")
 
 
 def test_an_altered_original_is_never_downloaded_whole(tmp_path: Path) -> None:
@@ -48,11 +48,38 @@ def test_an_altered_original_is_never_downloaded_whole(tmp_path: Path) -> None:
             blob.write_bytes(text.replace(b"six", b"ten"))
             if name == "short.txt":
                 answer = client.get(download)
-                assert (answer.status_code, answer.json()["error"]["code"]) == (404, "BLOB_DAMAGED")
+                assert (answer.status_code, answer.json()["error"]["code"]) == (500, "BLOB_DAMAGED")
             else:
                 with pytest.raises(httpx.RemoteProtocolError):
                     client.get(download)
             blob.unlink()
             answer = client.get(download)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "BLOB_NOT_FOUND")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "BLOB_NOT_FOUND")
         assert "six knots" in client.ask("What is the speed limit in the harbour?")["answer"]
+
+
+def test_a_part_of_a_damaged_original_is_an_answer_or_an_error_never_a_broken_one(tmp_path: Path) -> None:
+    with LumiServer(tmp_path / "data") as server, server.client() as client:
+        kb_id = client.create_kb("Harbour")
+        document = client.upload_ready(kb_id, "harbour.txt", HARBOUR)
+        download = f"/knowledge-bases/{kb_id}/documents/{document['id']}/download"
+        blob = blob_file(server, document["sha256"])
+
+        def statuses() -> list[tuple[int, int]]:
+            """Of GET and HEAD of the whole file, of all of it as a range, of its beginning and of its end."""
+            ranges = [{}, {"Range": "bytes=0-"}, {"Range": f"bytes=0-{len(HARBOUR) - 1}"}]
+            ranges += [{"Range": "bytes=0-9"}, {"Range": "bytes=-9"}]
+            return [
+                (client.get(download, headers=one).status_code, client.head(download, headers=one).status_code)
+                for one in ranges
+            ]
+
+        blob.write_bytes(HARBOUR.replace(b"six", b"ten"))
+        assert [status for status, _ in statuses()] == [500, 500, 500, 206, 206]
+        for damaged in (HARBOUR[:20], HARBOUR + b"!", b""):
+            blob.write_bytes(damaged)
+            assert statuses() == [(500, 500)] * 5
+        blob.unlink()
+        assert statuses() == [(500, 500)] * 5
+        blob.write_bytes(HARBOUR)
+        assert statuses() == [(200, 200)] + [(206, 206)] * 4

@@ -116,13 +116,20 @@ def parsed_file(server: LumiServer, document_id: str) -> Path:
     return blob_file(server, sha256)
 
 
-@pytest.mark.parametrize("damage", ["truncated text", "missing text", "altered passage", "shifted passage"])
+@pytest.mark.parametrize(
+    "damage", ["truncated text", "missing text", "altered passage", "shifted passage", "cut embedding"]
+)
 def test_what_is_damaged_beside_a_sound_original_is_made_anew(server: LumiServer, damage: str) -> None:
     with server.client() as client:
         kb_id = client.create_kb("kb")
         document = client.upload_ready(kb_id, "note.md", NOTE)
         text = parsed_file(server, document["id"])
-        kind = {"truncated text": "blob.damaged", "missing text": "blob.missing"}.get(damage, "passages.differ")
+        kinds = {
+            "truncated text": "blob.damaged",
+            "missing text": "blob.missing",
+            "cut embedding": "embedding.damaged",
+        }
+        kind = kinds.get(damage, "passages.differ")
         match damage:
             case "truncated text":
                 text.write_bytes(text.read_bytes()[:-10])
@@ -130,9 +137,15 @@ def test_what_is_damaged_beside_a_sound_original_is_made_anew(server: LumiServer
                 text.unlink()
             case "altered passage":
                 change(server, "UPDATE chunks SET text = replace(text, 'eleven', 'twelve')")
+                assert client.ask("How high is the tower of the mill?")["citations"] == []
+            case "cut embedding":
+                change(server, "UPDATE chunks SET embedding = x'00'")
+                assert client.ask("How high is the tower of the mill?")["citations"]
+                assert lumikb(server, "index", "rebuild")[0] == 0
             case _:
                 change(server, "UPDATE chunks SET char_start = char_start + 1, char_end = char_end + 1")
-        quick = {kind: (document["id"], False, False)} if damage == "missing text" else {}
+                assert client.ask("How high is the tower of the mill?")["citations"] == []
+        quick = {kind: (document["id"], False, False)} if damage in {"missing text", "cut embedding"} else {}
         assert verified(server, "--quick") == (len(quick), quick)
         assert verified(server) == (1, {kind: (document["id"], False, False)})
         assert "note.md" in lumikb(server, "verify")[1]
@@ -203,6 +216,7 @@ def test_an_index_that_lacks_a_passage_is_rebuilt(server: LumiServer) -> None:
             "INSERT INTO chunks SELECT key + 1, 'x', chunk_set_id, document_id, kb_id, ordinal + 1, char_start,"
             " char_end, text, text_sha256, page_number, section_header, token_count, embedding FROM chunks",
         )
+        change(server, "UPDATE chunk_sets SET chunk_count = chunk_count + 1")
         assert findings(client) == {"index.missing": False}
         assert findings(client, repair=True) == {"index.missing": True}
         assert findings(client) == {}

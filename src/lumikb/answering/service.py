@@ -1,7 +1,6 @@
 """Use cases of answering: from a question to a checked answer, and its turn in a conversation."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -10,15 +9,14 @@ from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
 from lumikb.answering.models import Answer, Conversation, Message
-from lumikb.compute.parse.models import Heading, ParsedText
+from lumikb.answering.proofs import Proofs, tell_unreadable
+from lumikb.compute.parse.models import Heading
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
-from lumikb.kit.telemetry import get_logger
-from lumikb.knowledge.derived import get_parsed, without_text
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
 from lumikb.retrieval.service import RetrievalService, settled
 from lumikb.store.blobs.errors import BlobNotFoundError
@@ -27,9 +25,6 @@ from lumikb.store.record.engine import UnitOfWork
 
 TITLE_CHARS_MAX = 255
 TITLE_CHARS_FROM_QUESTION = 80
-MAPS_CACHED = 64
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,11 +41,7 @@ class AnswerService:
     def __init__(self, retrieval: RetrievalService, blobs: BlobStore, *, passages: int) -> None:
         self._retrieval = retrieval
         self._passages = passages
-
-        def read_map(key: str) -> ParsedText:
-            return without_text(get_parsed(blobs, key))
-
-        self._map_of = lru_cache(MAPS_CACHED)(read_map)
+        self._proofs = Proofs(blobs)
 
     async def check(self, actor: Actor, request: SearchRequest, permission: Permission) -> None:
         """Raise what `answer` would for knowledge bases the actor may not use: before a stream has begun."""
@@ -82,6 +73,8 @@ class AnswerService:
         record = self._retrieval.still_there(actor, [support.sentence.hit.passage for support in supports])
         checked = [support for support in supports if still_verbatim(support.sentence, record)]
         whole = len(checked) == len(supports)
+        proven = self._proofs.proven(support.sentence.hit.passage for support in checked)
+        checked = [support for support in checked if support.sentence.hit.passage.key in proven]
         return Answered(compose(checked, self._place), hits[: request.limit]), whole
 
     def _provable(self, hits: list[Hit]) -> list[Hit]:
@@ -91,17 +84,16 @@ class AnswerService:
             try:
                 self._headings(hit.passage)
             except BlobNotFoundError as error:
-                document_id = hit.passage.document_id
-                log.error("document unreadable", document_id=document_id, code=error.stable_code, **error.details)
+                tell_unreadable(hit.passage, error)
             else:
                 found.append(hit)
         return found
 
     def _headings(self, passage: Passage) -> list[Heading]:
-        return self._map_of(passage.parsed_sha256).headings
+        return self._proofs.map_of(passage).headings
 
     def _place(self, sentence: Sentence) -> Place:
-        text_map = self._map_of(sentence.hit.passage.parsed_sha256)
+        text_map = self._proofs.map_of(sentence.hit.passage)
         return Place(text_map.page_at(sentence.start), text_map.section_header_at(sentence.start))
 
 

@@ -12,6 +12,7 @@ from lumikb.http.context import current_request
 from lumikb.http.ranges import RangeNotSatisfiableError
 from lumikb.kit import errors
 from lumikb.kit.telemetry import get_logger
+from lumikb.store.blobs.errors import BlobNotFoundError
 
 log = get_logger(__name__)
 
@@ -28,6 +29,7 @@ STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [
     (errors.UnsupportedTypeError, 415),
     (RangeNotSatisfiableError, 416),
     (errors.BusyError, 429),
+    (BlobNotFoundError, 500),
     (errors.UnavailableError, 503),
     (errors.TimedOutError, 504),
 ]

@@ -1,14 +1,21 @@
 """`lumikb verify` and `lumikb index rebuild`."""
 
-from typing import Annotated, Any
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lumikb.cli.output import AsJson, one_line, print_json, print_table, working
+from lumikb.kit.errors import NotFoundError
 from lumikb.kit.words import counted
+
+if TYPE_CHECKING:
+    from lumikb.cli.client import Body, Client
 
 # Both read all that there is.
 LONG_SECONDS = 3600.0
+POLL_SECONDS = 0.25
 
 index_app = typer.Typer(help="Look after the search index.")
 
@@ -26,12 +33,12 @@ def verify_command(
     """Check that record, files and index agree.
 
     Reads every stored file and compares every passage with its document's text. Exit code 1 while something is wrong.
+    Documents that a repair processes anew are waited for where no server runs that would go on with them.
     """
     from lumikb.cli.client import run
 
     with working("Checking"):
-        options = {"repair": repair, "quick": quick}
-        body = run(lambda client: client.post("/operations/verify", options, seconds_max=LONG_SECONDS))
+        body = run(lambda client: _verify(client, repair=repair, quick=quick))
     findings = body["findings"]
     left = [finding for finding in findings if not finding["repaired"]]
     if as_json:
@@ -48,6 +55,35 @@ def verify_command(
         typer.echo(f"Checked {checked}{how}: {', '.join(filter(None, [problems, waits])) or 'all is well'}.")
     if left:
         raise typer.Exit(1)
+
+
+async def _verify(client: "Client", *, repair: bool, quick: bool) -> "Body":
+    options = {"repair": repair, "quick": quick}
+    body = await client.post("/operations/verify", options, seconds_max=LONG_SECONDS)
+    if repair and client.place.kind == "in-process":
+        until = time.monotonic() + LONG_SECONDS
+        waiting = [finding for finding in body["findings"] if finding["waits"]]
+        ended = {one: await _ended(client, one, until) for one in {finding["id"] for finding in waiting}}
+        for finding in waiting:
+            document = ended[finding["id"]]
+            if document is not None:
+                error = document["last_error"]
+                finding |= {"waits": False, "repaired": error is None}
+                finding["message"] += f" It failed: {error['message']}" if error else ""
+    return body
+
+
+async def _ended(client: "Client", document_id: str, until: float) -> "Body | None":
+    """The document once nothing works on it; None when that takes too long, or nobody may see it."""
+    while time.monotonic() < until:
+        try:
+            document = await client.get(f"/documents/{document_id}")
+        except NotFoundError:
+            return None
+        if document["progress"] >= 100 or document["last_error"]:
+            return document
+        await asyncio.sleep(POLL_SECONDS)
+    return None
 
 
 def _state(finding: dict[str, Any]) -> str:

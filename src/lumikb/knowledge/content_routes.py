@@ -110,6 +110,7 @@ async def download_document(
     # A part that does not belong to what the client has of the file is of no use to it (RFC 9110, section 13.1.5).
     same = request.headers.get("if-range", etag) == etag
     wanted = byte_range(request.headers.get("range"), file.size_bytes) if same else None
+    await documents.ensure_whole(file)
     start, end = wanted or (0, file.size_bytes)
     ascii_name = re.sub(r"[^\w.\- ]", "_", file.filename, flags=re.ASCII)
     headers = {

@@ -169,7 +169,7 @@ class DocumentEditor:
         self._documents.hold(unit, blob)
         cancel_document_jobs(unit, document.id)
         version_id = version_repository.create_version(unit, document, new.filename, blob, mime_type, actor.user_id)
-        status = DocumentStatus.PENDING if document.current_chunk_set_id is None else document.status
+        status = document.status_or(DocumentStatus.PENDING)
         repository.update_document(
             unit,
             document.id,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.embed.embedder import Embedder
+from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge import repository
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
@@ -15,16 +16,20 @@ EMBED_BATCH = 64
 
 HASHES_ASKED_AT_ONCE = 1000
 
-Vectors = Mapping[str, NDArray[np.float16]]
+Vectors = Mapping[str, NDArray[np.float32]]
 
 
 def known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk]) -> Vectors:
-    """Vectors that a chunk set has for the texts of `chunks`, by the hash of the text, if they are of this model."""
-    known: dict[str, NDArray[np.float16]] = {}
+    """Vectors that a chunk set has for the texts of `chunks`, by the hash of the text, if they are of this model.
+
+    What is stored and is no vector is left out, so that it is computed anew.
+    """
+    known: dict[str, NDArray[np.float32]] = {}
     for start in range(0, len(chunks), HASHES_ASKED_AT_ONCE):
         some = [chunk.text_sha256 for chunk in chunks[start : start + HASHES_ASKED_AT_ONCE]]
         packed = repository.embeddings_by_text(connection, chunk_set_id, embedder.model_id, embedder.tier, some)
-        known |= {sha256: np.frombuffer(vector, "<f2") for sha256, vector in packed.items()}
+        vectors, sound = unit_vectors(list(packed.values()), embedder.dimensions)
+        known |= {sha256: vector for sha256, vector, is_sound in zip(packed, vectors, sound, strict=True) if is_sound}
     return known
 
 

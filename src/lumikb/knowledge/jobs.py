@@ -111,7 +111,7 @@ class IngestHandler:
         document = repository.find_document(unit.connection, job.document_id or "")
         if document is None:
             return
-        status = DocumentStatus.FAILED if document.current_chunk_set_id is None else document.status
+        status = document.status_or(DocumentStatus.FAILED)
         repository.update_document(
             unit, document.id, status=status, current_step=None, error_code=code, error_message=message
         )
@@ -314,6 +314,7 @@ class IngestHandler:
             error_code=None,
             error_message=None,
         )
+        repository.erase_former_sets(unit, document.latest_version_id, job.id)
         repository.update_version(unit, document.latest_version_id, status=DocumentStatus.READY)
         repository.show_extracted(unit, document, extracted)
         append_change(unit, document.kb_id, "add", keys)

@@ -36,6 +36,11 @@ class DocumentStatus(StrEnum):
     FAILED = "FAILED"
     ARCHIVED = "ARCHIVED"
 
+    @classmethod
+    def of(cls, word: str) -> "DocumentStatus":
+        """The status that the record says; FAILED for a word that is none, which `verify` names."""
+        return next((status for status in cls if status == word), cls.FAILED)
+
 
 class DocumentSort(StrEnum):
     """What a list of documents is ordered by."""
@@ -192,6 +197,12 @@ class Document:
     extracted: Extracted | None
     current_version: int | None
     tags: list[str] = field(default_factory=list[str])
+
+    def status_or(self, unread: DocumentStatus) -> DocumentStatus:
+        """What it is for its readers while nothing works on it; `unread` where they have nothing of it yet."""
+        if self.status is DocumentStatus.ARCHIVED:
+            return self.status
+        return unread if self.current_chunk_set_id is None else DocumentStatus.READY
 
     @property
     def own_date(self) -> datetime | None:

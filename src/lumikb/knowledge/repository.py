@@ -160,7 +160,10 @@ def advance(unit: UnitOfWork, document_id: str, step: Step, progress: float) -> 
         .where(documents.c.id == document_id, ALIVE)
         .values(
             status=sa.case(
-                (documents.c.current_chunk_set_id.is_(None), DocumentStatus.PROCESSING.value),
+                (
+                    documents.c.current_chunk_set_id.is_(None) & (documents.c.status != DocumentStatus.ARCHIVED),
+                    DocumentStatus.PROCESSING.value,
+                ),
                 else_=documents.c.status,
             ),
             current_step=step,
@@ -213,6 +216,22 @@ def embeddings_by_text(
         .where(chunks.c.text_sha256.in_(hashes))
     )
     return {row.text_sha256: row.embedding for row in rows}
+
+
+def erase_former_sets(unit: UnitOfWork, version_id: str, chunk_set_id: str) -> None:
+    """Erase the sets of a version that `chunk_set_id` has taken over from: nobody reaches them, answers hold copies.
+
+    Those of a reprocessing are its job's to erase, as is what one of them waits to replace.
+    """
+    waiting = chunk_sets.alias("waiting_sets")
+    unit.connection.execute(
+        delete(chunk_sets).where(
+            chunk_sets.c.version_id == version_id,
+            chunk_sets.c.id != chunk_set_id,
+            chunk_sets.c.job_id.is_(None),
+            ~sa.exists().where(waiting.c.replaces_id == chunk_sets.c.id),
+        )
+    )
 
 
 def chunk_keys(connection: Connection, *, chunk_set_id: str) -> list[int]:
@@ -332,5 +351,5 @@ def _with_tags(connection: Connection, rows: Sequence[Row[Any]]) -> list[Documen
 def _document(row: Row[Any], tags: list[str]) -> Document:
     values = as_dict(row)
     values["extracted"] = None if row.extracted is None else msgspec.convert(row.extracted, Extracted)
-    values["status"] = DocumentStatus(row.status)
+    values["status"] = DocumentStatus.of(row.status)
     return Document(**values, tags=tags)

@@ -44,6 +44,7 @@ from lumikb.knowledge.models import (
 )
 from lumikb.knowledge.removal import remove_document
 from lumikb.store.blobs.arrivals import Arrivals
+from lumikb.store.blobs.errors import BlobDamagedError
 from lumikb.store.blobs.intact import intact_stream
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE, PRIORITY_SMALL
@@ -162,6 +163,11 @@ class DocumentService:
         """The document's passages in order."""
         return repository.list_chunks(connection, document, page)
 
+    async def ensure_whole(self, file: Version) -> None:
+        """Raise `BlobNotFoundError` or `BlobDamagedError` where the original is gone or not as long as it was."""
+        if await anyio.to_thread.run_sync(self._blobs.size, file.sha256) != file.size_bytes:
+            raise BlobDamagedError(file.sha256)
+
     def content(self, file: Version, start: int, end: int) -> AsyncIterator[bytes]:
         """The original bytes from `start` up to and without `end`; those of a whole file are checked as they pass."""
         chunks = self._blobs.stream(file.sha256, start=start, end=end)
@@ -266,7 +272,7 @@ class DocumentService:
         repository.update_document(
             unit,
             document.id,
-            status=DocumentStatus.PENDING if document.current_chunk_set_id is None else document.status,
+            status=document.status_or(DocumentStatus.PENDING),
             current_step=None,
             progress=0.0,
             error_code=None,

@@ -69,6 +69,6 @@ def _versions(document: Document) -> Select[Any]:
 def _version(row: Row[Any]) -> Version:
     values = as_dict(row)
     del values["extracted"]
-    values["status"] = DocumentStatus(row.status)
+    values["status"] = DocumentStatus.of(row.status)
     values["current"] = bool(row.current)
     return Version(**values)

@@ -1,32 +1,31 @@
 """Reading what is stored: the bytes of blobs against their names, and passages against the text they were cut from.
 
-A document whose text or passages are not what they were is processed anew from its original; an original that is gone
-or damaged comes back with the next upload of the same file.
+A document whose text, passages or embeddings are not what they were is processed anew from its original; an original
+that is gone or damaged comes back with the next upload of the same file.
 """
 
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from lumikb.compute.chunk.models import text_sha256
+from lumikb.compute.chunk.places import Places
+from lumikb.compute.embed.unit_vectors import unit_vectors
+from lumikb.compute.parse.models import ParsedText
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import UnavailableError
 from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.words import counted
-from lumikb.knowledge import repository
 from lumikb.knowledge.derived import get_parsed
-from lumikb.knowledge.service import DocumentService
 from lumikb.operations.findings import Finding
+from lumikb.operations.renewal import Renewal, Way
 from lumikb.store.blobs.errors import BlobNotFoundError
 from lumikb.store.blobs.port import BlobStore
-from lumikb.store.jobs.models import OPEN
-from lumikb.store.jobs.repository import note_blob
-from lumikb.store.record.engine import Record, UnitOfWork
+from lumikb.store.index.follower import DIMENSIONS
+from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_versions, documents
-from lumikb.store.record.tables.work import jobs
 
-MISSING, DAMAGED = "missing", "damaged"
 # Rows of passages that are in memory at a time.
 _ROWS = 1_000
 # How often a document is compared that changes meanwhile.
@@ -54,12 +53,11 @@ class _Shown:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How a document comes to be sound again."""
+class _Damage:
+    """How many passages are not as in their text, and how many have no embedding to be found by."""
 
-    sentence: str
-    repaired: bool = False
-    waits: bool = False
+    passages: int = 0
+    embeddings: int = 0
 
 
 class ContentCheck:
@@ -68,53 +66,37 @@ class ContentCheck:
     `stopping` says that the process is going down, which has no time to read to the end.
     """
 
-    def __init__(
-        self, record: Record, blobs: BlobStore, documents_: DocumentService, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, record: Record, blobs: BlobStore, renewal: Renewal, stopping: Callable[[], bool]) -> None:
         self._stopping = stopping
         self._record = record
         self._blobs = blobs
-        self._documents = documents_
+        self._renewal = renewal
 
     def look(self, actor: Actor, needed: Set[str], *, quick: bool, repair: bool) -> Iterator[Finding]:
-        """Blobs of `needed` that are missing or damaged, and passages that differ; `quick` asks for presence only.
+        """Blobs of `needed` that are missing or damaged, and passages that differ.
 
+        `quick` asks for the presence of blobs and the length of embeddings only.
         Raises `UnavailableError` when the process is going down.
         """
         unsound: set[str] = set()
         for sha256 in needed:
             self._ensure_time()
-            condition = self._condition(sha256, quick=quick)
+            condition = self._renewal.condition(sha256, quick=quick)
             if condition is not None:
                 unsound.add(sha256)
                 for use in self._record.read(lambda read, sha256=sha256: _uses(read, sha256)):
                     yield self._of_blob(actor, sha256, condition, use, repair)
-        if not quick:
-            for document_id in self._record.read(_readable):
-                self._ensure_time()
-                yield from self._of_passages(actor, document_id, unsound, repair)
-            return_freed_memory()
+        if quick:
+            yield from self._of_lengths(actor, unsound, repair)
+            return
+        for document_id in self._record.read(_readable):
+            self._ensure_time()
+            yield from self._of_passages(actor, document_id, unsound, repair)
+        return_freed_memory()
 
     def _ensure_time(self) -> None:
         if self._stopping():
             raise UnavailableError("The server is going down.", service="server")
-
-    def _condition(self, sha256: str, *, quick: bool = False) -> str | None:
-        """What is wrong with a blob that the record needs, or None."""
-        try:
-            if self._blobs.exists(sha256) if quick else self._blobs.measure(sha256).sha256 == sha256:
-                return None
-        except BlobNotFoundError:
-            pass
-        else:
-            if not quick:
-                return DAMAGED
-        return MISSING if self._record.write(lambda unit: self._lacks(unit, sha256)) else None
-
-    def _lacks(self, unit: UnitOfWork, sha256: str) -> bool:
-        """Whether a blob is missing that the record needs: under its lock, for a purge erases one before it commits."""
-        repository.lock_blob(unit, sha256)
-        return repository.is_referenced(unit.connection, sha256) and not self._blobs.exists(sha256)
 
     def _of_blob(self, actor: Actor, sha256: str, condition: str, use: _Use, repair: bool) -> Finding:
         kind = f"blob.{condition}"
@@ -124,11 +106,17 @@ class ContentCheck:
                 kind, use.document_id, f"The original of {use.name} is {condition} (blob {sha256[:12]}). {again}"
             )
         if use.is_newest:
-            way = self._process_again(actor, use.document_id, sha256, repair)
+            way = self._renewal.process_again(actor, use.document_id, repair=repair, parsed_sha256=sha256)
         else:
-            way = _Way("It is an earlier version's, and can only be restored from a backup.")
+            way = Way("It is an earlier version's, and can only be restored from a backup.")
         message = f"The text of {use.name} is {condition} (blob {sha256[:12]}). {way.sentence}"
         return Finding(kind, use.document_id, message, way.repaired, way.waits)
+
+    def _of_lengths(self, actor: Actor, unsound: Set[str], repair: bool) -> Iterator[Finding]:
+        for document_id, embeddings in self._record.read(_of_other_length).items():
+            shown = self._record.read(lambda read, document_id=document_id: _shown(read, document_id))
+            if shown is not None and shown.parsed_sha256 not in unsound:
+                yield from self._told(actor, document_id, shown, _Damage(embeddings=embeddings), repair)
 
     def _of_passages(self, actor: Actor, document_id: str, unsound: Set[str], repair: bool) -> Iterator[Finding]:
         """The passages that readers see, unless their text is one of the `unsound`, which was told already."""
@@ -137,40 +125,24 @@ class ContentCheck:
             if shown is None or shown.parsed_sha256 in unsound:
                 return
             try:
-                text = None if shown.parsed_sha256 is None else get_parsed(self._blobs, shown.parsed_sha256).text
+                parsed = None if shown.parsed_sha256 is None else get_parsed(self._blobs, shown.parsed_sha256)
             except BlobNotFoundError:  # the document has another text by now, or is gone
                 continue
-            differing = self._record.read(lambda read, shown=shown, text=text: _differing(read, shown, text))
-            if not differing:
+            damage = self._record.read(lambda read, shown=shown, parsed=parsed: _damage(read, shown, parsed))
+            if damage == _Damage():
                 return
             if self._record.read(lambda read: _shown(read, document_id)) == shown:
-                way = self._process_again(actor, document_id, shown.parsed_sha256, repair)
-                message = f"{counted(differing, 'passage')} of {shown.name}: not as in its text. {way.sentence}"
-                yield Finding("passages.differ", document_id, message, way.repaired, way.waits)
+                yield from self._told(actor, document_id, shown, damage, repair)
                 return
 
-    def _process_again(self, actor: Actor, document_id: str, parsed_sha256: str | None, repair: bool) -> _Way:
-        """Enqueue the document's newest version, if its original is sound; its present passages answer until then."""
-        document = self._record.read(lambda read: repository.find_document(read, document_id))
-        if document is None:
-            return _Way("The document is deleted: restore it first, if it is to be kept.")
-        if self._record.read(lambda read: _is_worked_on(read, document_id)):
-            return _Way("It waits to be processed.", waits=True)
-        condition = self._condition(document.sha256)
-        if condition is not None:
-            return _Way(f"Its original is {condition} too: upload the same file again, then repair.")
-        if not repair:
-            failed = f" The last attempt ended with {document.error_code}." if document.error_code else ""
-            return _Way(f"A repair processes it anew from its original.{failed}")
-
-        def enqueue(unit: UnitOfWork) -> None:
-            queued = self._documents.process_again(unit, actor, document_id)
-            if parsed_sha256 is not None and queued.job_id is not None:
-                # A parser that is newer gives another text: the job then clears the former one away.
-                note_blob(unit, queued.job_id, parsed_sha256)
-
-        self._record.write(enqueue)
-        return _Way("It is processed anew from its original.", repaired=True, waits=True)
+    def _told(self, actor: Actor, document_id: str, shown: _Shown, damage: _Damage, repair: bool) -> Iterator[Finding]:
+        way = self._renewal.process_again(actor, document_id, repair=repair, parsed_sha256=shown.parsed_sha256)
+        if damage.passages:
+            message = f"{counted(damage.passages, 'passage')} of {shown.name}: not as in its text. {way.sentence}"
+            yield Finding("passages.differ", document_id, message, way.repaired, way.waits)
+        if damage.embeddings:
+            message = f"{counted(damage.embeddings, 'passage')} of {shown.name}: found by words only. {way.sentence}"
+            yield Finding("embedding.damaged", document_id, message, way.repaired, way.waits)
 
 
 def _uses(connection: Connection, sha256: str) -> list[_Use]:
@@ -208,24 +180,33 @@ def _shown(connection: Connection, document_id: str) -> _Shown | None:
     return None if row is None else _Shown(row.name, row.id, row.chunk_count, row.parsed_sha256)
 
 
-def _differing(connection: Connection, shown: _Shown, text: str | None) -> int:
-    """How many passages are not what their hash and their place in the text say, or are gone."""
-    passage = chunks.c
+def _of_other_length(connection: Connection) -> dict[str, int]:
+    """How many embeddings of each document have another number of bytes than a vector."""
     rows = connection.execute(
-        select(passage.char_start, passage.char_end, passage.text, passage.text_sha256).where(
-            passage.chunk_set_id == shown.chunk_set_id
-        ),
+        select(documents.c.id, func.count())
+        .join(chunks, chunks.c.chunk_set_id == documents.c.current_chunk_set_id)
+        .where(documents.c.deleted_at.is_(None), func.length(chunks.c.embedding) != 2 * DIMENSIONS)
+        .group_by(documents.c.id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _damage(connection: Connection, shown: _Shown, parsed: ParsedText | None) -> _Damage:
+    """What is wrong with passages: their text, their place in it, their embedding, or how many there are."""
+    columns = ("char_start", "char_end", "text", "text_sha256", "page_number", "section_header", "embedding")
+    rows = connection.execute(
+        select(*(chunks.c[name] for name in columns)).where(chunks.c.chunk_set_id == shown.chunk_set_id),
         execution_options={"yield_per": _ROWS},
     )
-    seen = differing = 0
-    for row in rows:
-        seen += 1
-        is_its_text = text is None or text[row.char_start : row.char_end] == row.text
-        if not is_its_text or text_sha256(row.text) != row.text_sha256:
-            differing += 1
-    return differing + max(0, shown.chunk_count - seen)
-
-
-def _is_worked_on(connection: Connection, document_id: str) -> bool:
-    statement = select(jobs.c.id).where(jobs.c.document_id == document_id, jobs.c.status.in_(OPEN)).limit(1)
-    return connection.execute(statement).first() is not None
+    places = None if parsed is None else Places(parsed)
+    seen = differing = without = 0
+    for some in rows.partitions():
+        seen += len(some)
+        without += len(some) - int(unit_vectors([row.embedding for row in some], DIMENSIONS)[1].sum())
+        for row in some:
+            stands = parsed is None or parsed.text[row.char_start : row.char_end] == row.text
+            place = (row.page_number, row.section_header)
+            is_there = places is None or (stands and places.of(row.char_start, row.char_end) == place)
+            if not is_there or text_sha256(row.text) != row.text_sha256:
+                differing += 1
+    return _Damage(differing + abs(shown.chunk_count - seen), without)

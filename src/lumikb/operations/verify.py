@@ -16,7 +16,6 @@ from lumikb.audit.repository import append_event
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
 from lumikb.knowledge.derived import erase_unreferenced
-from lumikb.knowledge.models import DocumentStatus
 from lumikb.knowledge.reprocess import erase_left_sets
 from lumikb.knowledge.reprocess_repository import orphaned_sets
 from lumikb.knowledge.service import DocumentService
@@ -24,16 +23,16 @@ from lumikb.knowledge.upload_repository import blobs_of_open_uploads
 from lumikb.knowledge.upload_service import SPOOL_SECONDS_MAX, UploadService
 from lumikb.operations.contents import ContentCheck
 from lumikb.operations.findings import Finding
+from lumikb.operations.renewal import Renewal
+from lumikb.operations.states import StateCheck
 from lumikb.store.blobs.arrivals import Arrivals
-from lumikb.store.blobs.port import BlobStore, blob_path
+from lumikb.store.blobs.port import BlobStore, blob_path, is_misplaced
 from lumikb.store.index.errors import IndexDamagedError
 from lumikb.store.index.follower import LocalIndex
-from lumikb.store.jobs.models import OPEN
 from lumikb.store.jobs.repository import blobs_of_jobs
 from lumikb.store.record.changes import alive
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks, document_versions, documents
-from lumikb.store.record.tables.work import jobs
 
 Keys = NDArray[np.int64]
 
@@ -41,6 +40,8 @@ Keys = NDArray[np.int64]
 CLEARED_WITHIN = timedelta(seconds=60)
 # So many unknown blobs say nothing about the record.
 ORPHANS_FEW = 2
+# Of files that are no blobs, as in a bucket that is shared with others.
+FOREIGN_TOLD_MAX = 20
 
 
 class VerifyBody(msgspec.Struct):
@@ -73,9 +74,10 @@ class Verifier:
         self._record = record
         self._blobs = blobs
         self._index = index
-        self._documents = documents_
         self._alone = alone
-        self._contents = ContentCheck(record, blobs, documents_, stopping)
+        renewal = Renewal(record, blobs, documents_)
+        self._states = StateCheck(record, documents_, renewal)
+        self._contents = ContentCheck(record, blobs, renewal, stopping)
 
     def verify(self, actor: Actor, *, repair: bool, quick: bool = False) -> VerifyBody:
         """Look at documents, blobs and index; with `repair` mend what can be mended.
@@ -83,13 +85,12 @@ class Verifier:
         `quick` leaves out what lies in the blobs and in the passages, and looks whether they are there.
         """
         needed = self._record.read(_needed_blobs)
-        findings = list(self._stuck_documents(actor, repair))
+        findings = list(self._states.look(actor, repair=repair))
         findings += self._contents.look(actor, needed, quick=quick, repair=repair)
         findings += self._sets_orphaned(repair)
         findings += self._blobs_orphaned(len(needed), repair)
-        findings += self._blobs_misplaced(needed, repair)
-        live = self._record.read(_live_keys)
-        findings += self._index_differences(live, repair)
+        findings += self._strays(needed, repair)
+        findings += self._index_differences(repair)
         findings += self._abandoned_uploads(repair)
         if repair:
             self._blobs.sweep_incoming(SPOOL_SECONDS_MAX)
@@ -98,7 +99,7 @@ class Verifier:
                 lambda unit: append_event(unit, "record.repaired", actor_id=actor.user_id, mended=len(mended))
             )
         uploads = self._record.read(self._uploads.count_open)
-        checked = {"blobs": len(needed), "chunks": int(live.size), "uploads": uploads}
+        checked = {"blobs": len(needed), "chunks": int(self._record.read(_live_keys).size), "uploads": uploads}
         return VerifyBody(findings, checked)
 
     def erase_leftovers(self, older_than_seconds: float) -> int:
@@ -118,13 +119,6 @@ class Verifier:
         self._index.rebuild()
         self._record.write(lambda unit: append_event(unit, "index.rebuilt", actor_id=actor.user_id))
         return int(self._index.indexed_keys().size)
-
-    def _stuck_documents(self, actor: Actor, repair: bool) -> Iterator[Finding]:
-        for document_id, name in self._record.read(_stuck):
-            if repair:
-                self._record.write(lambda unit, one=document_id: self._documents.process_again(unit, actor, one))
-            message = f"{name} waits to be processed, but no job is working on it."
-            yield Finding("document.stuck", document_id, message, repaired=repair, waits=repair)
 
     def _blobs_orphaned(self, needed_count: int, repair: bool) -> Iterator[Finding]:
         # What another process is about to accept is not known here: only what is older than any upload is an orphan.
@@ -160,16 +154,28 @@ class Verifier:
             return False
         return self._record.write(lambda unit: erase_unreferenced(unit, self._blobs, sha256))
 
-    def _blobs_misplaced(self, needed: set[str], repair: bool) -> Iterator[Finding]:
-        for path in self._blobs.list_misplaced():
-            sha256 = path.rpartition("/")[2]
-            mended = repair and (sha256 not in needed or self._blobs.exists(sha256))
-            if mended:
-                self._blobs.delete_misplaced(path)
-            message = (
-                f"A blob lies where nobody looks for it. If it is missing elsewhere, move it to {blob_path(sha256)}."
-            )
-            yield Finding("blob.misplaced", path, message, repaired=mended)
+    def _strays(self, needed: set[str], repair: bool) -> Iterator[Finding]:
+        foreign = 0
+        for path in self._blobs.list_strays():
+            # A file's name may be in no encoding, which no answer could hold.
+            shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            if is_misplaced(path):
+                yield self._misplaced(path, shown, needed, repair)
+                continue
+            foreign += 1
+            if foreign <= FOREIGN_TOLD_MAX:
+                message = "This file is no blob. Nobody reads it, and it is never erased: move it elsewhere."
+                yield Finding("blob.foreign", shown, message)
+        if foreign > FOREIGN_TOLD_MAX:
+            yield Finding("blob.foreign", "", f"There are {foreign} such files in all.")
+
+    def _misplaced(self, path: str, shown: str, needed: set[str], repair: bool) -> Finding:
+        sha256 = path.rpartition("/")[2]
+        mended = repair and (sha256 not in needed or self._blobs.exists(sha256))
+        if mended:
+            self._blobs.delete_misplaced(path)
+        message = f"A blob lies where nobody looks for it. If it is missing elsewhere, move it to {blob_path(sha256)}."
+        return Finding("blob.misplaced", shown, message, repaired=mended)
 
     def _abandoned_uploads(self, repair: bool) -> list[Finding]:
         message = "A direct upload was begun and not completed in its time."
@@ -188,8 +194,23 @@ class Verifier:
                 message = "These passages were left by a change of settings that has ended."
                 yield Finding("chunk_set.orphan", set_id, message, repaired=repair)
 
-    def _index_differences(self, live: Keys, repair: bool) -> list[Finding]:
-        indexed = self._index.indexed_keys()
+    def _index_differences(self, repair: bool) -> list[Finding]:
+        findings = self._index_findings()
+        # What the index mended by itself, perhaps because it was asked just now, was wrong as well.
+        damage = self._index.take_damage()
+        if findings and repair:
+            self._index.rebuild()
+            left = self._index_findings()
+            self._index.take_damage()  # which has found the same again
+            mended = [msgspec.structs.replace(finding, repaired=True) for finding in findings if finding not in left]
+            findings = mended + left
+        if damage is not None:
+            message = f"Since the last look the word index was built anew: {damage}."
+            findings.append(Finding("index.damaged", "lexical", message, repaired=True))
+        return findings
+
+    def _index_findings(self) -> list[Finding]:
+        live, indexed = self._record.read(_live_keys), self._index.indexed_keys()
         missing, ghosts = np.setdiff1d(live, indexed), np.setdiff1d(indexed, live)
         findings = [Finding("index.missing", str(key), "The index lacks this passage.") for key in missing]
         findings += [Finding("index.ghost", str(key), "The index holds a passage that is gone.") for key in ghosts]
@@ -198,17 +219,7 @@ class Verifier:
             again = self._record.read(_live_keys)
             if np.array_equal(np.sort(self._index.indexed_keys()), again):
                 findings = []
-        findings = findings or self._lexical_differences(live)
-        # What the index mended by itself, perhaps because it was asked just now, was wrong as well.
-        damage = self._index.take_damage()
-        if findings and repair:
-            self._index.rebuild()
-            self._index.take_damage()  # which has found the same again
-            findings = [msgspec.structs.replace(finding, repaired=True) for finding in findings]
-        if damage is not None:
-            message = f"Since the last look the word index was built anew: {damage}."
-            findings.append(Finding("index.damaged", "lexical", message, repaired=True))
-        return findings
+        return findings or self._lexical_differences(live)
 
     def _lexical_differences(self, live: Keys) -> list[Finding]:
         try:
@@ -235,10 +246,3 @@ def _live_keys(connection: Connection) -> Keys:
         .order_by(chunks.c.key)
     )
     return np.fromiter(connection.execute(statement).scalars(), dtype=np.int64)
-
-
-def _stuck(connection: Connection) -> list[tuple[str, str]]:
-    waiting = documents.c.status.in_([DocumentStatus.PENDING, DocumentStatus.PROCESSING])
-    open_job = select(jobs.c.id).where(jobs.c.document_id == documents.c.id, jobs.c.status.in_(OPEN)).exists()
-    statement = select(documents.c.id, documents.c.name).where(waiting, documents.c.deleted_at.is_(None), ~open_job)
-    return [(row.id, row.name) for row in connection.execute(statement)]

@@ -72,7 +72,10 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class Passage:
-    """A live chunk as the record gives it, with what a reader needs to know of its document."""
+    """A live chunk as the record gives it, with what a reader needs to know of its document.
+
+    `text_sha256` is of the text that was stored; `vector` is None where what is stored is none.
+    """
 
     key: int
     chunk_id: str
@@ -83,6 +86,7 @@ class Passage:
     kb_id: str
     kb_name: str
     text: str
+    text_sha256: str
     ordinal: int
     total_chunks: int
     char_start: int
@@ -91,7 +95,7 @@ class Passage:
     section_header: str | None
     parsed_sha256: str
     metadata: dict[str, Any]
-    vector: NDArray[np.float32]
+    vector: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)

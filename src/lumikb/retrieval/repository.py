@@ -1,14 +1,14 @@
 """The gate: whatever an index says, what is found is read again from the record, with permission and filters."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, select
 
+from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge.models import KbStatus
 from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by
 from lumikb.retrieval.models import Filters, Passage
+from lumikb.store.index.follower import DIMENSIONS
 from lumikb.store.record.changes import alive
 from lumikb.store.record.json import has_entry
 from lumikb.store.record.rows import as_dict
@@ -61,6 +61,7 @@ def read_passages(
             chunks.c.kb_id,
             knowledge_bases.c.name.label("kb_name"),
             chunks.c.text,
+            chunks.c.text_sha256,
             chunks.c.ordinal,
             chunk_sets.c.chunk_count.label("total_chunks"),
             chunks.c.char_start,
@@ -78,10 +79,9 @@ def read_passages(
         .where(alive(), knowledge_bases.c.status == KbStatus.ACTIVE, readable, condition)
         .order_by(chunks.c.key)
     )
-    return [_passage(row) for row in rows]
-
-
-def _passage(row: Row[Any]) -> Passage:
-    values = as_dict(row)
-    vector = np.frombuffer(values.pop("embedding"), "<f2").astype(np.float32)
-    return Passage(**values, vector=vector)
+    found = [as_dict(row) for row in rows]
+    vectors, sound = unit_vectors([values.pop("embedding") for values in found], DIMENSIONS)
+    return [
+        Passage(**values, vector=vector if is_sound else None)
+        for values, vector, is_sound in zip(found, vectors, sound, strict=True)
+    ]

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection
 
+from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
 from lumikb.compute.embed.load import Models
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
+from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.fusion import fuse
@@ -34,6 +36,10 @@ QUERY_VECTORS_CACHED = 1024
 SEARCH_THREADS = 4
 # A search under which passages were removed is done again, so often at most.
 TRIES_MAX = 4
+# Passages whose damage has been told; past it they are told again.
+DAMAGE_TOLD_MAX = 10_000
+
+log = get_logger(__name__)
 
 
 def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
@@ -68,6 +74,7 @@ class RetrievalService:
         self._analysis = Analysis()
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._vectors_lock = Lock()
+        self._damage_told: set[int] = set()
         self._pool = ThreadPoolExecutor(SEARCH_THREADS, "search")
 
     def close(self) -> None:
@@ -109,14 +116,14 @@ class RetrievalService:
         )
         keyword = dict(keyword_hits)
         passages, moved = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), kb_ids, request, seq)
-        exact = {key: float(passage.vector @ vector) for key, passage in passages.items()}
+        exact = {key: float(found.vector @ vector) for key, found in passages.items() if found.vector is not None}
         dense = {key: exact[key] for key, _ in dense_hits if key in exact}
         ranked = fuse(
             dense,
-            {key: score for key, score in keyword.items() if key in exact},
+            {key: score for key, score in keyword.items() if key in passages},
             request.keyword_weight if request.hybrid else 0.0,
         )
-        hits = [Hit(passages[key], score, _clip(exact[key])) for key, score in ranked]
+        hits = [Hit(passages[key], score, _clip(exact.get(key, 0.0))) for key, score in ranked]
         return [hit for hit in hits if hit.relevance_score >= request.min_score], not moved
 
     def similar(
@@ -131,16 +138,20 @@ class RetrievalService:
         """Neighbours, and whether all that the index found were still there."""
         condition = chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id
         own = self._read(actor, condition)
-        if not own:
+        vectors = [passage.vector for passage in own if passage.vector is not None]
+        if not vectors:
             raise NothingToCompareError("There is no such document or passage, or it has no text.")
-        mean = np.mean([passage.vector for passage in own], axis=0)
+        mean = np.mean(vectors, axis=0)
         vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
         chosen = self._record.read(lambda connection: self._bases.chosen(connection, actor, kb_ids))
         found = self._index.search_dense(vector, self._candidates + len(own), list(chosen), None)
         itself = {passage.key for passage in own}
         wanted = [key for key, _ in found if key not in itself]
         passages = self._read(actor, chunks.c.key.in_(wanted))
-        scored = sorted(((_clip(float(passage.vector @ vector)), passage) for passage in passages), key=_by_score)
+        scored = sorted(
+            ((_clip(float(found.vector @ vector)), found) for found in passages if found.vector is not None),
+            key=_by_score,
+        )
         return [Hit(passage, score, score) for score, passage in scored], len(passages) == len(wanted)
 
     def query_vector(self, query: str) -> NDArray[np.float32]:
@@ -189,10 +200,25 @@ class RetrievalService:
             return read_passages(connection, readable(actor), condition), removed_since(connection, seq, kb_ids)
 
         passages, moved = self._record.read(read)
-        return {passage.key: passage for passage in passages}, moved
+        return {passage.key: passage for passage in self._sound(passages)}, moved
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
-        return self._record.read(lambda connection: read_passages(connection, readable(actor), condition))
+        return self._sound(self._record.read(lambda connection: read_passages(connection, readable(actor), condition)))
+
+    def _sound(self, passages: list[Passage]) -> list[Passage]:
+        """Those that have the text they were stored with. What is damaged is told once, though each search meets it."""
+        sound: list[Passage] = []
+        for passage in passages:
+            altered = text_sha256(passage.text) != passage.text_sha256
+            if not altered:
+                sound.append(passage)
+            if (altered or passage.vector is None) and passage.key not in self._damage_told:
+                if len(self._damage_told) >= DAMAGE_TOLD_MAX:
+                    self._damage_told.clear()
+                self._damage_told.add(passage.key)
+                part = "text" if altered else "embedding"
+                log.error("passage damaged", document_id=passage.document_id, chunk_id=passage.chunk_id, part=part)
+        return sound
 
 
 def _clip(cosine: float) -> float:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
+from lumikb.compute.chunk.models import text_sha256
 from lumikb.retrieval.models import Hit, Passage
 
 MakeHit = Callable[..., Hit]
@@ -24,6 +24,7 @@ def make_hit(
         kb_id="kb",
         kb_name="KB",
         text=text,
+        text_sha256=text_sha256(text),
         ordinal=key - 1,
         total_chunks=9,
         char_start=char_start,
@@ -32,7 +33,7 @@ def make_hit(
         section_header=header,
         parsed_sha256="0" * 64,
         metadata={},
-        vector=np.zeros(2, np.float32),
+        vector=None,
     )
     return Hit(passage, 0.9, 0.8)
 

@@ -1,197 +1,31 @@
 """A reprocessing on a record and blobs of its own: what waits, what is switched, what is left."""
 
-from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Models
-from lumikb.compute.embed.model_files import find_model_files
 from lumikb.compute.embed.models import EmbeddingModel
-from lumikb.compute.embed.tokenizer import Tokenizer
-from lumikb.compute.parse.errors import CorruptedError
-from lumikb.compute.parse.models import ParsedText
-from lumikb.identity.models import Actor, Level
-from lumikb.identity.repository import create_user
-from lumikb.kit.sealing import Sealer
-from lumikb.knowledge import base_repository, repository, reprocess, reprocess_repository, settings_repository
 from lumikb.knowledge import jobs as ingestion
+from lumikb.knowledge import repository, reprocess, reprocess_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.knowledge.derived import get_parsed
 from lumikb.knowledge.errors import ReprocessOpenError, TextLostError
-from lumikb.knowledge.jobs import IngestHandler
-from lumikb.knowledge.models import Document, KbSettings, NewDocument
+from lumikb.knowledge.models import KbSettings
 from lumikb.knowledge.removal import remove_document
-from lumikb.knowledge.reprocess import ReprocessHandler
-from lumikb.knowledge.service import INGEST_JOB
 from lumikb.knowledge.settings_service import KbSettingsService
-from lumikb.knowledge.version_repository import create_version, list_versions
+from lumikb.knowledge.version_repository import list_versions
 from lumikb.retrieval.models import SearchRequest
 from lumikb.retrieval.service import RetrievalService
-from lumikb.store.blobs.local import LocalBlobStore
 from lumikb.store.jobs import repository as jobs
 from lumikb.store.jobs.errors import JobCancelledError
-from lumikb.store.jobs.models import Job, JobStatus
-from lumikb.store.record.changes import changes_after, live_rows
-from lumikb.store.record.engine import Record
-from lumikb.store.record.tables.knowledge import chunk_sets, chunks
+from lumikb.store.jobs.models import JobStatus
 
-DEFAULTS = KbSettings(chunk_tokens=64, chunk_overlap=8, chunk_strategy=ChunkStrategy.HEADINGS, ocr_languages="eng")
-TOKENIZER = Tokenizer(find_model_files().tokenizer)
-TEXT = "Herons stand in shallow water and wait for fish. " * 30
-
-
-class Embedder:
-    """Vectors that only the tokens decide; counts the texts it was given."""
-
-    model_id, dimensions = "test", 4
-
-    def __init__(self, tier: str = "fp32") -> None:
-        self.tier = tier
-        self.embedded = 0
-
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        self.embedded += len(token_ids)
-        return np.array([[len(ids), sum(ids) % 97, ids[0] % 89, 1] for ids in token_ids], np.float32)
-
-
-class Parser:
-    """Reads text as it is, and what is called a scan in the languages that it is told."""
-
-    fails = False
-
-    def parse(self, path: Path, filename: str, *, ocr_languages: str, **_: Any) -> ParsedText:
-        text = path.read_text()
-        if not filename.startswith("scan"):
-            return ParsedText(text=text)
-        if self.fails:
-            raise CorruptedError("It cannot be read.")
-        return ParsedText(text=f"{text} Read in {ocr_languages}.", page_count=1, warnings=["TEXT_RECOGNISED"])
-
-
-class DirectSteps:
-    """Runs steps as they come; `before` is called with the name of each."""
-
-    def __init__(self, before: Callable[[str], None] = lambda name: None) -> None:
-        self.before = before
-        self.names: list[str] = []
-
-    def run(self, name: str, step: Callable[..., Any], *args: Any) -> Any:
-        assert name not in self.names
-        self.names.append(name)
-        self.before(name)
-        return step(*args)
-
-
-class Bench:
-    """A knowledge base whose documents are made and made again, without a job engine."""
-
-    def __init__(self, record: Record, blobs: LocalBlobStore) -> None:
-        self.record, self.blobs = record, blobs
-        self.embedder, self.int8, self.parser = Embedder(), Embedder("int8"), Parser()
-        makers: tuple[Any, ...] = (lambda: self.embedder, lambda: self.int8)
-        models = Models(TOKENIZER, *makers)
-        parts: tuple[Any, ...] = (record, blobs, self.parser, lambda: models)
-        self.ingestion = IngestHandler(*parts, Sealer("s" * 40, "test"), DEFAULTS, lambda: False)
-        self.handler = ReprocessHandler(*parts, lambda: False)
-        self.settings = KbSettingsService(
-            KnowledgeBaseService(kb_create_level=2, undo_seconds=30), DEFAULTS, ocr_data_dir=""
-        )
-        user = record.write(lambda unit: create_user(unit, "a@example.org", "", 3, is_superuser=True))
-        self.actor = Actor(user.id, user.email, Level.ADMINISTRATOR, True)
-        self.kb_id = record.write(lambda unit: base_repository.create_kb(unit, "Herons", "", user.id)).id
-
-    def ingest(self, name: str, text: str = TEXT, steps: DirectSteps | None = None) -> str:
-        blob = self.blobs.put_bytes(f"{name}: {text}".encode())
-        document_id = self.record.write(
-            lambda unit: repository.create_document(
-                unit, self.kb_id, NewDocument(name), blob, "text/plain", self.actor.user_id
-            )
-        )
-        self.run_ingestion(document_id, steps or DirectSteps())
-        return document_id
-
-    def add_version(self, document_id: str, text: str) -> None:
-        blob = self.blobs.put_bytes(text.encode())
-
-        def add(unit: Any) -> None:
-            document = self.document(document_id)
-            version_id = create_version(unit, document, document.filename, blob, "text/plain", self.actor.user_id)
-            repository.update_document(unit, document_id, latest_version_id=version_id)
-
-        self.record.write(add)
-
-    def run_ingestion(self, document_id: str, steps: DirectSteps) -> None:
-        values: dict[str, Any] = {"kb_id": self.kb_id, "document_id": document_id, "created_by": self.actor.user_id}
-        job_id = self.record.write(lambda unit: jobs.create_job(unit, INGEST_JOB, **values))
-        self.record.write(lambda unit: jobs.begin_attempt(unit, job_id))
-        self.ingestion.run(self.job(job_id), steps)
-        self.ingestion.clear(self.job(job_id))
-
-    def change(self, **changes: Any) -> Job | None:
-        state = self.record.write(lambda unit: self.settings.change(unit, self.actor, self.kb_id, changes))
-        return state.pending.job if state.pending else None
-
-    def started(self, **changes: Any) -> Job:
-        job = self.change(**changes)
-        assert job is not None
-        return job
-
-    def bring_about(self, job: Job, before: Callable[[str], None] = lambda name: None) -> DirectSteps:
-        steps = DirectSteps(before)
-        self.handler.run(job, steps)
-        self.handler.clear(self.job(job.id))
-        return steps
-
-    def job(self, job_id: str) -> Job:
-        return self.record.read(lambda read: jobs.get_job(read, job_id))
-
-    def document(self, document_id: str) -> Document:
-        found = self.record.read(lambda read: repository.find_document(read, document_id))
-        assert found is not None
-        return found
-
-    def texts(self, document_id: str) -> list[str]:
-        set_id = self.document(document_id).current_chunk_set_id
-        statement = select(chunks.c.text).where(chunks.c.chunk_set_id == set_id).order_by(chunks.c.ordinal)
-        return self.record.read(lambda read: list(read.execute(statement).scalars()))
-
-    def in_force(self) -> KbSettings:
-        overrides = self.record.read(lambda read: settings_repository.find_overrides(read, self.kb_id))
-        return DEFAULTS.overridden_by(overrides or {})
-
-    def sets(self) -> int:
-        return self.record.read(lambda read: read.execute(select(func.count()).select_from(chunk_sets)).scalar_one())
-
-    def followed(self) -> set[int]:
-        """Keys that a follower of the log holds."""
-        held: set[int] = set()
-        for entry in self.record.read(lambda read: changes_after(read, 0, 1000)):
-            held -= set(entry.chunk_keys)
-            keys = entry.chunk_keys
-            rows = self.record.read(
-                lambda read, keys=keys: live_rows(read, keys, with_text=False, with_embedding=False)
-            )
-            held |= {row.key for row in rows}
-        return held
-
-    def live(self) -> set[int]:
-        keys = self.record.read(lambda read: list(read.execute(select(chunks.c.key)).scalars()))
-        rows = self.record.read(lambda read: live_rows(read, keys, with_text=False, with_embedding=False))
-        return {row.key for row in rows}
-
-
-@pytest.fixture
-def bench(record: Record, tmp_path: Path) -> Generator[Bench]:
-    blobs = LocalBlobStore(tmp_path / "blobs", tmp_path / "incoming")
-    blobs.open()
-    yield Bench(record, blobs)
-    blobs.close()
+from .conftest import DEFAULTS, TEXT, TOKENIZER, Bench, DirectSteps
 
 
 def test_settings_take_effect_at_once_where_nothing_is_behind_them(bench: Bench) -> None:
@@ -319,6 +153,31 @@ def test_a_new_version_before_the_switch_stays_the_one_that_answers(bench: Bench
     assert all("Cranes" in text or "spring" in text for text in texts)
     assert max(len(TOKENIZER.encode(text).ids) for text in texts) <= 32
     assert bench.sets() == 2  # the first version keeps the set that citations of it come from
+    assert bench.followed() == bench.live()
+
+
+def test_a_version_that_is_processed_again_keeps_one_set(bench: Bench) -> None:
+    document_id = bench.ingest("first.txt")
+    for _ in range(2):
+        bench.run_ingestion(document_id, DirectSteps())
+    assert bench.sets() == 1
+    bench.add_version(document_id, "Cranes dance in spring. " * 40)
+    bench.run_ingestion(document_id, DirectSteps())
+    assert bench.sets() == 2
+    assert bench.followed() == bench.live()
+
+
+def test_a_document_that_is_processed_again_before_the_switch_leaves_no_version(bench: Bench) -> None:
+    document_id = bench.ingest("scan.png")
+
+    def process(name: str) -> None:
+        if name == "switch 1":
+            bench.run_ingestion(document_id, DirectSteps())
+
+    bench.bring_about(bench.started(chunk_tokens=32, ocr_languages="eng+osd"), process)
+    assert "Read in eng+osd" in "".join(bench.texts(document_id))
+    versions = bench.record.read(lambda read: list_versions(read, bench.document(document_id)))
+    assert [version.current for version in versions] == [True, False]
     assert bench.followed() == bench.live()
 
 

@@ -1,7 +1,5 @@
 """What lies in blobs and passages, compared with what the record says of it, and mended."""
 
-import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,63 +8,26 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, select, update
 
-from lumikb.compute.chunk.models import Chunk
-from lumikb.compute.parse.models import ParsedText
 from lumikb.kit.errors import UnavailableError
 from lumikb.kit.ids import new_id
 from lumikb.knowledge import repository, version_repository
-from lumikb.knowledge.derived import clear_job, pack_parsed
-from lumikb.knowledge.jobs import chunk_row
-from lumikb.knowledge.models import Document, DocumentStatus, NewDocument
+from lumikb.knowledge.derived import clear_job
+from lumikb.knowledge.models import Document, DocumentStatus
 from lumikb.operations.contents import ContentCheck
 from lumikb.operations.findings import Finding
+from lumikb.operations.renewal import Renewal
 from lumikb.store.blobs.port import StoredBlob, blob_path
 from lumikb.store.jobs.models import JobStatus
 from lumikb.store.jobs.repository import end_job, get_job
 from lumikb.store.record.engine import Record, UnitOfWork
 from lumikb.store.record.tables.knowledge import chunks, document_versions
 
-from .conftest import Ground, make_ground, sent
-
-TEXT = "The mill was built in 1802. \U0001f30a Its tower is eleven metres high."
-SPANS = [(0, 27), (28, 30), (30, len(TEXT))]
+from .conftest import TEXT, Ground, make_ground
 
 
 @dataclass
 class House(Ground):
     check: ContentCheck
-
-    def upload(self, name: str, text: str = TEXT) -> Document:
-        async def upload() -> Document:
-            blob = await self.documents.store(self.actor, self.kb_id, sent(text.encode()))
-            return (await self.documents.accept(self.actor, self.kb_id, NewDocument(name), blob)).document
-
-        return asyncio.run(upload())
-
-    def add(self, name: str, text: str = TEXT) -> Document:
-        """A document that is READY, with a text and three passages of its own."""
-        document = self.upload(name, text)
-        self.process(document, text)
-        return document
-
-    def process(self, document: Document, text: str = TEXT) -> None:
-        """What an ingestion makes of it."""
-        parsed = self.blobs.put_bytes(pack_parsed(document.latest_version_id, ParsedText(text=text))).sha256
-        set_id = new_id()
-        rows = [
-            chunk_row(self.kb_id, document.id, set_id, made(at, start, end, text), text[start:end], vector())
-            for at, (start, end) in enumerate(SPANS)
-        ]
-        values = {"id": set_id, "version_id": document.latest_version_id, "document_id": document.id}
-        values |= {"model_id": "m", "model_tier": "t", "params": {}}
-
-        def publish(unit: UnitOfWork) -> None:
-            repository.create_chunk_set(unit, values, rows)
-            repository.update_version(unit, document.latest_version_id, parsed_sha256=parsed)
-            repository.update_document(unit, document.id, status=DocumentStatus.READY, current_chunk_set_id=set_id)
-            end_job(unit, document.job_id or "", JobStatus.COMPLETED)
-
-        self.record.write(publish)
 
     def text_of(self, document: Document) -> str:
         statement = select(document_versions.c.parsed_sha256).where(
@@ -87,25 +48,12 @@ class House(Ground):
     def seen(self, *, repair: bool = False, quick: bool = False) -> set[tuple[str, str, bool, bool]]:
         return {(found.kind, found.id, found.repaired, found.waits) for found in self.look(repair=repair, quick=quick)}
 
-    def find(self, document: Document) -> Document:
-        found = self.record.read(lambda read: repository.find_document(read, document.id))
-        assert found is not None
-        return found
-
-
-def made(ordinal: int, start: int, end: int, text: str) -> Chunk:
-    text_sha256 = hashlib.sha256(text[start:end].encode()).hexdigest()
-    return Chunk(ordinal=ordinal, char_start=start, char_end=end, token_ids=[1], text_sha256=text_sha256)
-
-
-def vector() -> bytes:
-    return np.zeros(384, "<f2").tobytes()
-
 
 @pytest.fixture
 def house(record: Record, tmp_path: Path) -> House:
     ground = make_ground(record, tmp_path, upload_bytes_max=10_000, undo_seconds=3600)
-    return House(**vars(ground), check=ContentCheck(record, ground.blobs, ground.documents, lambda: False))
+    renewal = Renewal(record, ground.blobs, ground.documents)
+    return House(**vars(ground), check=ContentCheck(record, ground.blobs, renewal, lambda: False))
 
 
 def truncate(path: Path) -> None:
@@ -203,6 +151,8 @@ def test_without_a_sound_original_nothing_is_processed(house: House) -> None:
         {"char_start": 1, "char_end": 28},
         {"text": "The mill", "char_end": 8},
         {"text_sha256": "0" * 64},
+        {"page_number": 2},
+        {"section_header": "Mills"},
         None,
     ],
 )
@@ -221,6 +171,51 @@ def test_passages_that_are_not_in_the_text_are_made_anew(house: House, values: d
     queued = house.find(document)
     assert queued.status is DocumentStatus.READY
     house.process(queued)
+    assert house.look() == []
+
+
+def test_a_passage_too_many_is_made_anew(house: House) -> None:
+    document = house.add("a.txt")
+
+    def repeat(unit: UnitOfWork) -> None:
+        row = unit.connection.execute(select(chunks).where(chunks.c.ordinal == 0)).one()._asdict()
+        del row["key"]
+        unit.connection.execute(chunks.insert().values(row | {"chunk_id": new_id(), "ordinal": 3}))
+
+    house.record.write(repeat)
+    assert house.seen(repair=True) == {("passages.differ", document.id, True, True)}
+    house.process(house.find(document))
+    assert house.look() == []
+
+
+def packed(*components: float) -> bytes:
+    return np.array([*components, *[0.0] * (384 - len(components))], "<f2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("embedding", "quick"),
+    [
+        (b"\0", True),
+        (b"", True),
+        (packed(1.0) + b"\0\0", True),
+        (packed(), False),
+        (packed(0.5), False),
+        (packed(1.0, 0.5), False),
+        (packed(float("nan"), 1.0), False),
+        (packed(float("inf")), False),
+    ],
+)
+def test_an_embedding_that_is_none_is_named_and_made_anew(house: House, embedding: bytes, quick: bool) -> None:
+    document = house.add("a.txt")
+    house.add("b.txt", TEXT.upper())
+    first = (chunks.c.document_id == document.id) & (chunks.c.ordinal == 0)
+    house.record.write(lambda unit: unit.connection.execute(update(chunks).where(first).values(embedding=embedding)))
+    assert house.seen(quick=True) == ({("embedding.damaged", document.id, False, False)} if quick else set())
+    (found,) = house.look()
+    assert (found.kind, found.id, found.repaired, found.waits) == ("embedding.damaged", document.id, False, False)
+    assert "1 passage of a.txt" in found.message
+    assert house.seen(repair=True, quick=quick) == {("embedding.damaged", document.id, True, True)}
+    house.process(house.find(document))
     assert house.look() == []
 
 
@@ -260,6 +255,7 @@ def test_a_deleted_document_is_named_and_not_processed(house: House) -> None:
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_server_that_goes_down_does_not_read_to_the_end(house: House, quick: bool) -> None:
     house.add("a.txt")
-    house.check = ContentCheck(house.record, house.blobs, house.documents, lambda: True)
+    renewal = Renewal(house.record, house.blobs, house.documents)
+    house.check = ContentCheck(house.record, house.blobs, renewal, lambda: True)
     with pytest.raises(UnavailableError):
         house.look(quick=quick)

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import update
 
 from lumikb.kit import clock
+from lumikb.knowledge import repository
 from lumikb.knowledge.derived import erase_unreferenced
 from lumikb.knowledge.models import NewDocument
 from lumikb.knowledge.upload_service import UploadService
-from lumikb.operations.verify import SPOOL_SECONDS_MAX, Verifier
+from lumikb.operations.verify import FOREIGN_TOLD_MAX, SPOOL_SECONDS_MAX, Verifier
 from lumikb.store.blobs.local_uploads import LocalUploads
 from lumikb.store.blobs.port import blob_path
 from lumikb.store.index.follower import LocalIndex
@@ -180,3 +182,40 @@ def test_what_lies_in_the_wrong_folder_is_named_and_erased_unless_it_is_missing(
     assert not (house.root / orphan).exists()
     assert (house.root / copy).exists()
     assert copy in house.orphans()
+
+
+def test_files_that_are_no_blobs_are_named_and_never_erased(house: House) -> None:
+    sha256 = house.blobs.put_bytes(b"nobody's").sha256
+    house.orphans(repair=True)
+    names = [".DS_Store", "00/notes.txt", blob_path(sha256) + ".part", os.fsdecode(b"00/not-\xff-utf-8")]
+    for name in names:
+        (house.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (house.root / name).write_bytes(b"somebody's")
+    found = house.verifier().verify(house.actor, repair=True)
+    assert {finding.kind for finding in found.findings} == {"blob.foreign"}
+    assert sorted(finding.id for finding in found.findings) == sorted(
+        [*names[:3], "00/not-\N{REPLACEMENT CHARACTER}-utf-8"]
+    )
+    assert not any(finding.repaired for finding in found.findings)
+    assert msgspec.json.encode(found)
+    assert all((house.root / name).exists() for name in names)
+    for number in range(FOREIGN_TOLD_MAX):
+        (house.root / f"{number}.txt").touch()
+    findings = house.verifier().verify(house.actor, repair=False).findings
+    assert len(findings) == FOREIGN_TOLD_MAX + 1
+    assert "24" in findings[-1].message
+
+
+def test_only_what_a_second_look_does_not_find_again_is_repaired(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = house.add("a.txt")
+    # An index that nothing mends: its rebuild builds nothing.
+    keys = house.record.read(lambda read: repository.chunk_keys_of(read, document))
+    house.index.catch_up()
+    house.index.rebuild()
+    held = house.index.indexed_keys
+    monkeypatch.setattr(house.index, "indexed_keys", lambda: held()[held() != keys[0]])
+    for _ in range(2):
+        (found,) = house.verifier().verify(house.actor, repair=True).findings
+        assert (found.kind, found.id, found.repaired) == ("index.missing", str(keys[0]), False)
+    monkeypatch.undo()
+    assert house.verifier().verify(house.actor, repair=True).findings == []

@@ -5,7 +5,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from lumikb.compute.chunk.models import Chunk, ChunkParams, ChunkStrategy, text_sha256
-from lumikb.compute.chunk.sections import group_sections, heading_paths, short_tokens
+from lumikb.compute.chunk.places import Places
+from lumikb.compute.chunk.sections import group_sections, short_tokens
 from lumikb.compute.chunk.sentences import sentence_spans
 from lumikb.compute.embed.tokenizer import Tokenizer, Tokens
 from lumikb.compute.parse.models import ParsedText
@@ -22,7 +23,6 @@ _EARLIEST_CUT = 0.6
 # Such a token is split, so that a passage stays readable and a citation lands near its claim.
 _TOKEN_CHARS_MAX = 1000
 
-_WORD = re.compile(r"[^\W_]")
 _PARAGRAPH = re.compile(r"(?>\r\n?|\n)[ \t\f\v]*(?>\r\n?|\n)\s*")
 
 
@@ -170,8 +170,7 @@ def _splits_character(tokens: _Tokens, at: int) -> bool:
 
 
 def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]]) -> list[Chunk]:
-    paths = heading_paths(parsed.headings)
-    heading_starts = [heading.start for heading in parsed.headings]
+    places = Places(parsed)
     chunks: list[Chunk] = []
     text = parsed.text
     for ordinal, (first, last) in enumerate(windows):
@@ -179,7 +178,7 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
         # Characters that belong to no token go with the token before them, or else with the first.
         end = tokens.starts[last] if last < len(tokens.starts) else len(text)
         start, end = _trim(text, start, end)
-        heading = bisect_right(heading_starts, _first_word(text, start, end)) - 1
+        page, path = places.of(start, end)
         chunks.append(
             Chunk(
                 ordinal=ordinal,
@@ -187,17 +186,11 @@ def _chunks(parsed: ParsedText, tokens: _Tokens, windows: list[tuple[int, int]])
                 char_end=end,
                 token_ids=tokens.ids[first:last],
                 text_sha256=text_sha256(text[start:end]),
-                page_number=parsed.page_at(start),
-                section_header=paths[heading] if heading >= 0 else None,
+                page_number=page,
+                section_header=path,
             )
         )
     return chunks
-
-
-def _first_word(text: str, start: int, end: int) -> int:
-    """Where the chunk's first letter or digit stands: a heading's own marks (`## `) come before its title."""
-    word = _WORD.search(text, start, end)
-    return word.start() if word else start
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -213,8 +206,7 @@ def _whole(parsed: ParsedText, unknown_id: int) -> list[Chunk]:
     start, end = _trim(parsed.text, 0, len(parsed.text))
     if start == end:
         return []
-    path = parsed.section_header_at(_first_word(parsed.text, start, end))
-    page = parsed.page_at(start)
+    page, path = Places(parsed).of(start, end)
     return [
         Chunk(
             ordinal=0,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from lumikb.kit.errors import ConflictError, ExpiredError, NotFoundError, TooLargeError, UnavailableError
+from lumikb.kit.errors import ConflictError, ExpiredError, LumiError, TooLargeError, UnavailableError
 
 
-class BlobNotFoundError(NotFoundError):
-    """No blob has this address."""
+class BlobNotFoundError(LumiError):
+    """No blob has this address. Addresses come from the record only: it is the store that has lost something."""
 
     code = "BLOB_NOT_FOUND"
 

@@ -17,7 +17,6 @@ from lumikb.store.blobs.port import (
     blob_path,
     ensure_misplaced,
     is_blob_path,
-    is_misplaced,
 )
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
 from lumikb.store.blobs.uploads import describe
@@ -127,12 +126,12 @@ class LocalBlobStore:
                 if is_blob_path(path.relative_to(self._root).as_posix()) and _is_old(path, older_than_seconds):
                     yield path.name
 
-    def list_misplaced(self) -> Iterator[str]:
+    def list_strays(self) -> Iterator[str]:
         """See the port."""
         for directory, _, names in os.walk(self._root):
             for name in names:
                 relative = Path(directory, name).relative_to(self._root).as_posix()
-                if is_misplaced(relative):
+                if not is_blob_path(relative):
                     yield relative
 
     def delete_misplaced(self, relative: str) -> None:

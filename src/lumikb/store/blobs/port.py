@@ -142,12 +142,15 @@ class BlobStore(Protocol):
         """All addresses, or those stored longer ago, in no given order, read lazily; foreign files are passed over."""
         ...
 
-    def list_misplaced(self) -> Iterator[str]:
-        """Relative paths of all that `is_misplaced`, in no given order, read lazily."""
+    def list_strays(self) -> Iterator[str]:
+        """Relative paths of all that lies in the store and is no blob in its place, in no given order, read lazily.
+
+        That is what `is_misplaced`, and files of others.
+        """
         ...
 
     def delete_misplaced(self, relative: str) -> None:
-        """Remove what `list_misplaced` gave; any other path raises `ValueError`."""
+        """Remove what `list_strays` gave and `is_misplaced`; any other path raises `ValueError`."""
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:

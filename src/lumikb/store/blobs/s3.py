@@ -22,11 +22,10 @@ from lumikb.store.blobs.port import (
     blob_path,
     ensure_misplaced,
     is_blob_path,
-    is_misplaced,
 )
 from lumikb.store.blobs.s3_requests import S3Location, S3Requests
 from lumikb.store.blobs.spool import os_errors_translated, spooled, spooled_bytes, sweep
-from lumikb.store.blobs.uploads import describe
+from lumikb.store.blobs.uploads import describe, is_upload_id
 
 if TYPE_CHECKING:
     # These exist in obstore's stubs only.
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 # Parts of this size reach 80 GB with the 10,000 parts that S3 allows; four at once bound the memory of an upload.
 PART_BYTES = 8 << 20
+# Below the same prefix as the blobs: see `s3_uploads`.
+UPLOADS_FOLDER = "uploads"
 _PARTS_AT_ONCE = 4
 _LIST_PAGE = 1_000
 _CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -161,11 +162,13 @@ class S3BlobStore:
                     if is_blob_path(item["path"]) and (newest is None or item["last_modified"] <= newest):
                         yield item["path"].rpartition("/")[2]
 
-    def list_misplaced(self) -> Iterator[str]:
+    def list_strays(self) -> Iterator[str]:
         """See the port."""
         with vendor_errors_translated():
             for page in self.pages(None, _LIST_PAGE):
-                yield from (item["path"] for item in page if is_misplaced(item["path"]))
+                for path in (item["path"] for item in page):
+                    if not is_blob_path(path) and not is_upload_id(path.removeprefix(f"{UPLOADS_FOLDER}/")):
+                        yield path
 
     def delete_misplaced(self, relative: str) -> None:
         """See the port."""

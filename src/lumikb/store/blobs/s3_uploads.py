@@ -13,7 +13,7 @@ import obstore
 from lumikb.kit import clock
 from lumikb.store.blobs.errors import BlobNotFoundError, UploadGoneError, UploadIncompleteError, UploadMismatchError
 from lumikb.store.blobs.port import StoredBlob, blob_path
-from lumikb.store.blobs.s3 import S3BlobStore, vendor_errors_translated
+from lumikb.store.blobs.s3 import UPLOADS_FOLDER, S3BlobStore, vendor_errors_translated
 from lumikb.store.blobs.s3_requests import NoSuchUploadError, S3Requests, StoredPart
 from lumikb.store.blobs.uploads import UploadPart, UploadTicket, describe, is_upload_id
 
@@ -22,7 +22,6 @@ UPLOAD_PART_BYTES = 64 << 20
 PARTS_MAX = 10_000
 # What the server copies at once within itself; S3 takes up to 5 GB.
 _COPY_BYTES = 512 << 20
-_FOLDER = "uploads"
 
 
 class S3Uploads:
@@ -106,13 +105,13 @@ class S3Uploads:
     def list(self, *, older_than_seconds: float) -> Iterator[tuple[str, str]]:
         """See the port."""
         newest = clock.now() - timedelta(seconds=older_than_seconds)
-        for upload in self._requests.open_multiparts(f"{_FOLDER}/"):
-            upload_id = upload.path.removeprefix(f"{_FOLDER}/")
+        for upload in self._requests.open_multiparts(f"{UPLOADS_FOLDER}/"):
+            upload_id = upload.path.removeprefix(f"{UPLOADS_FOLDER}/")
             if is_upload_id(upload_id) and upload.begun_at <= newest:
                 yield upload_id, upload.upload_id
-        for page in self._blobs.pages(_FOLDER):
+        for page in self._blobs.pages(UPLOADS_FOLDER):
             for item in page:
-                upload_id = item["path"].removeprefix(f"{_FOLDER}/")
+                upload_id = item["path"].removeprefix(f"{UPLOADS_FOLDER}/")
                 if is_upload_id(upload_id) and item["last_modified"] <= newest:
                     yield upload_id, ""
 
@@ -128,7 +127,7 @@ class S3Uploads:
 def _path(upload_id: str) -> str:
     if not is_upload_id(upload_id):
         raise UploadGoneError
-    return f"{_FOLDER}/{upload_id}"
+    return f"{UPLOADS_FOLDER}/{upload_id}"
 
 
 def _check_parts(parts: list[StoredPart], size_bytes: int) -> None:

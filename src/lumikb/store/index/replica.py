@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.index.dense import FaissVectorScan, NumpyVectorScan, VectorScan, prove
 from lumikb.store.index.errors import IndexEngineError
@@ -84,17 +85,14 @@ class DenseReplica:
         return count, sample
 
     def _add(self, scan: VectorScan, rows: Sequence[IndexRow]) -> NDArray[np.float32]:
-        size_bytes = self._dimensions * 2
-        usable = [row for row in rows if row.embedding is not None and len(row.embedding) == size_bytes]
-        if len(usable) < len(rows):
-            log.warning("index.embedding_of_other_size", rows=len(rows) - len(usable))
-        packed = b"".join(row.embedding for row in usable if row.embedding is not None)
-        # A component that is no number would make every comparison with its row false.
-        vectors = np.nan_to_num(np.frombuffer(packed, "<f2").astype(np.float32)).reshape(-1, self._dimensions)
+        vectors, sound = unit_vectors([row.embedding or b"" for row in rows], self._dimensions)
+        if not sound.all():
+            # As near to any query as to any other: these passages are found by their words.
+            log.error("index.embeddings_damaged", rows=int(np.count_nonzero(~sound)))
         scan.add(
-            np.array([row.key for row in usable], np.int64),
-            self._kbs.assign(row.kb_id for row in usable),
-            self._documents.assign(row.document_id for row in usable),
+            np.array([row.key for row in rows], np.int64),
+            self._kbs.assign(row.kb_id for row in rows),
+            self._documents.assign(row.document_id for row in rows),
             vectors,
         )
         return vectors

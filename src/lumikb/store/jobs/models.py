@@ -30,6 +30,11 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
     PARKED = "parked"
 
+    @classmethod
+    def of(cls, word: str) -> "JobStatus":
+        """The status that the record says; FAILED for a word that is none, which `verify` names."""
+        return next((status for status in cls if status == word), cls.FAILED)
+
 
 OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 

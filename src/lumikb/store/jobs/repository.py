@@ -289,6 +289,16 @@ def end_job(
     return ended.rowcount > 0
 
 
+def end_unknown(unit: UnitOfWork) -> None:
+    """End jobs whose status is no word for one: nobody works on them."""
+    moment = clock.now()
+    unit.connection.execute(
+        update(jobs)
+        .where(jobs.c.status.not_in(list(JobStatus)))
+        .values(status=JobStatus.FAILED, updated_at=moment, finished_at=moment, sealed=None)
+    )
+
+
 def cancel_document_jobs(unit: UnitOfWork, document_id: str) -> None:
     """End what is open for a document that is going away."""
     moment = clock.now()
@@ -364,5 +374,5 @@ def forget_executors(unit: UnitOfWork, silent_for: timedelta) -> None:
 
 def _job(row: Row[Any]) -> Job:
     values = as_dict(row)
-    values["status"] = JobStatus(row.status)
+    values["status"] = JobStatus.of(row.status)
     return Job(**values)

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from lumikb.store.index import follower
 from lumikb.store.index.dense import FaissVectorScan, NumpyVectorScan
 from lumikb.store.index.errors import IndexDamagedError, IndexEngineError, IndexLockedError
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.index.lexical import TantivyLexicalIndex
+from lumikb.store.record.tables.knowledge import chunks
 
 from .conftest import Library, vector_of
 
@@ -462,3 +463,18 @@ def test_a_lock_that_another_process_holds_delays_no_search(library: Library, di
             assert index.status()["lexical_watermark"] == 1
             process.stdin.close()
         eventually(lambda: index.status()["lexical_watermark"] == 2)
+
+
+@pytest.mark.parametrize("broken", [b"\0", b"", bytes(768), np.full(384, np.nan, "<f2").tobytes(), b"\0\x7c" * 384])
+def test_an_embedding_that_is_none_breaks_no_search_and_is_no_gap(
+    library: Library, directory: Path, broken: bytes
+) -> None:
+    keys = library.keys(library.add(["alpha beta", "gamma"]))
+    statement = update(chunks).where(chunks.c.key == keys[0]).values(embedding=broken)
+    library.record.write(lambda unit: unit.connection.execute(statement))
+    with running(library, directory) as index:
+        assert index.status()["engine"] == "FaissVectorScan"
+        assert sorted(index.indexed_keys()) == keys
+        assert nearest(index, "alpha beta") == []
+        assert nearest(index, "gamma") == [keys[1]]
+        assert words(index, "beta") == [keys[0]]
