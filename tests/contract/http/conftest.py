@@ -126,6 +126,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Generator[Target]:
         upload_bytes_max=300_000,
         request_bytes_max=200_000,
         log_format="json",
+        drain_seconds=0,
     )
     with server:
         yield Target(server.url, server.token, ADMIN_EMAIL, ADMIN_PASSWORD)

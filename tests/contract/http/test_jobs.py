@@ -71,7 +71,8 @@ def begun(api: LumiClient, kb_id: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("prefix", ["", pytest.param("/admin", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("prefix", ["", "/admin"])
 def test_a_cancelled_job_leaves_a_document_that_can_be_tried_again(
     api: LumiClient, begun: dict[str, Any], prefix: str
 ) -> None:

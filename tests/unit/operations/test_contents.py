@@ -24,6 +24,8 @@ from lumikb.store.record.tables.knowledge import chunks, document_versions
 
 from .conftest import TEXT, Ground, make_ground
 
+pytestmark = pytest.mark.thorough
+
 
 @dataclass
 class House(Ground):
