@@ -37,8 +37,8 @@ _CHUNKS_PER_READ = 4_000
 _ROWS_PER_READ = 2_000
 # Scoring the tail costs some 6 µs a row, so at most 6 ms a search; past this the search that meets it commits it first.
 _TAIL_ROWS_MAX = 1_000
-# A commit costs 14-22 ms however many rows it holds: changes that arrive together share one.
-_GROUP_SECONDS = 0.05
+# A commit costs 14-22 ms however many rows it holds, and searches see the tail: changes of half a second share one.
+_GROUP_SECONDS = 0.5
 _FAILURE_PAUSE_SECONDS_MAX = 60.0
 # A search whose lexical index is unreadable while another process mends it waits this long.
 _LOCK_WAIT_SECONDS = 10.0
