@@ -25,6 +25,8 @@ SENTENCE_CHARS_MAX = 600
 COVERAGE_WEIGHT = 0.25
 # Names and values of a row say little to the model: words count for half of its score.
 ROW_COVERAGE_WEIGHT = 0.5
+# And it must hold so many of the question's terms: one of three, as "the administrator of titan", is a row like others.
+ROW_COVERAGE_MIN = 0.4
 # Below this no sentence counts as support, and the answer abstains (docs/decisions/0004).
 SUPPORT_MIN = 0.50
 # A question or heading is no answer, but tells what the next statement is about: it lends it this share of its score.
@@ -190,9 +192,11 @@ def _scores(
     for at, (cosine, sentence) in enumerate(zip(cosines, sentences, strict=True)):
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
-        covering = ROW_COVERAGE_WEIGHT if sentence.row and sentence.row.is_record else COVERAGE_WEIGHT
-        own = (1 - covering) * max(0.0, float(cosine)) + covering * _coverage(wanted, sentence, terms_of)
-        share = 0.0 if at in beside else _share(sentence)
+        is_record = sentence.row is not None and sentence.row.is_record
+        covering = ROW_COVERAGE_WEIGHT if is_record else COVERAGE_WEIGHT
+        coverage = _coverage(wanted, sentence, terms_of)
+        own = (1 - covering) * max(0.0, float(cosine)) + covering * coverage
+        share = 0.0 if at in beside or (is_record and coverage < ROW_COVERAGE_MIN) else _share(sentence)
         scores.append(max(own, lent) * share)
         # Rows stand side by side: what a table is headed by, or another row says, is no question that the next answers.
         lends = share == 0.0 and sentence.row is None

@@ -171,6 +171,13 @@ def test_what_stands_in_every_row_tells_none_from_the_others(hit: MakeHit) -> No
     assert choose(sentences, 0.8, 0.9, query="head of the north depot") == ["Depot: North depot; Head: Ada Low"]
 
 
+def test_a_row_holds_enough_of_what_was_asked(hit: MakeHit) -> None:
+    table = "Text.\n\nHostname | atlas\nAdministrator | Kim Osei\nRoom | B 12"
+    sentences = candidate_sentences([hit(table)])
+    assert choose(sentences, 0.1, 0.1, 0.8, 0.1, query="administrator titan example") == []
+    assert choose(sentences, 0.1, 0.1, 0.8, 0.1, query="the administrator") == ["Administrator | Kim Osei"]
+
+
 def test_long_cells_are_prose(hit: MakeHit) -> None:
     late = "| Delay | The supplier shall pay two per cent of the price for each week of its delay. |"
     table = f"Terms.\n\n| Case | Consequence |\n|---|---|\n{late}\n| Loss | The buyer may withdraw. |"

@@ -138,6 +138,8 @@ def test_the_next_process_erases_what_was_cut_off_and_nothing_else(house: House)
 
     unknown = house.blobs.put_bytes(b"of a record that is not this one").sha256
     accepted, left = asyncio.run(upload()), asyncio.run(cut_off(house))
+    foreign = house.root.parent / "arriving" / ".DS_Store"
+    foreign.touch()
 
     assert house.verifier().erase_leftovers(0) == 1
 
@@ -145,6 +147,7 @@ def test_the_next_process_erases_what_was_cut_off_and_nothing_else(house: House)
     assert house.blobs.exists(unknown)
     assert house.blobs.exists(accepted)
     assert list(house.arrivals.cut_off(0)) == []
+    assert foreign.exists()
 
 
 def test_a_record_that_knows_little_is_not_believed(house: House) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from lumikb.store.blobs.port import StoredBlob
+from lumikb.store.blobs.port import StoredBlob, is_address
 from lumikb.store.blobs.spool import os_errors_translated
 
 
@@ -42,12 +42,14 @@ class Arrivals:
         return {blob.sha256 for blob in held if blob is not None}
 
     def cut_off(self, older_than_seconds: float) -> Iterator[str]:
-        """Addresses noted longer ago than this and not ended since."""
+        """Addresses noted longer ago than this and not ended since; what else lies there is passed over."""
         if self._directory is None or not self._directory.is_dir():
             return
         newest = time.time() - older_than_seconds
         with os_errors_translated():
             for path in list(self._directory.iterdir()):
+                if not is_address(path.name):
+                    continue
                 with contextlib.suppress(FileNotFoundError):
                     if path.stat().st_mtime <= newest:
                         yield path.name

@@ -38,10 +38,15 @@ def is_blob_path(relative: str) -> bool:
     return _ADDRESS.fullmatch(name) is not None and blob_path(name) == relative
 
 
+def is_address(name: str) -> bool:
+    """Whether this is a blob's address: a SHA-256 in lower-case hexadecimal digits."""
+    return _ADDRESS.fullmatch(name) is not None
+
+
 def is_misplaced(relative: str) -> bool:
     """Whether `relative` is called like a blob and lies elsewhere than `blob_path` says, so that nobody finds it."""
     name = relative.rpartition("/")[2]
-    return _ADDRESS.fullmatch(name) is not None and blob_path(name) != relative
+    return is_address(name) and blob_path(name) != relative
 
 
 def ensure_misplaced(relative: str) -> None:
