@@ -27,6 +27,8 @@ from lumikb.store.jobs.models import JobStatus
 
 from .conftest import DEFAULTS, TEXT, TOKENIZER, Bench, DirectSteps
 
+pytestmark = pytest.mark.thorough
+
 
 def test_settings_take_effect_at_once_where_nothing_is_behind_them(bench: Bench) -> None:
     assert bench.change(chunk_tokens=32) is None

@@ -20,6 +20,8 @@ from lumikb.store.record.tables.work import jobs
 
 from .conftest import Ground, make_ground
 
+pytestmark = pytest.mark.thorough
+
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 

@@ -68,6 +68,7 @@ def test_long_keys_are_cut_and_the_text_is_bounded():
         parse(json.dumps([value] * 50).encode(), "a.json", text_chars_max=1_000_000)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value", [b"1", b"{}", b"[[]]", b'{"a":1}'], ids=["numbers", "objects", "lists", "members"])
 def test_more_values_than_can_be_held_are_refused_before_they_are_read(value: bytes):
     data = b"[" + b",".join([value] * (VALUES_MAX + 1)) + b"]"

@@ -25,6 +25,8 @@ from lumikb.store.record.tables.knowledge import chunks
 
 from .conftest import Library, vector_of
 
+pytestmark = pytest.mark.thorough
+
 ANSWER_SECONDS = 20.0
 
 
