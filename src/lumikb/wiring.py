@@ -122,8 +122,9 @@ class Platform:
         self.bases = KnowledgeBaseService(kb_create_level=settings.kb_create_level, undo_seconds=settings.undo_seconds)
         secret = settings.jwt_secret or _kept_secret(settings.data_dir / "jwt-secret")
         passwords = Sealer(secret, "document password")
-        is_shared = settings.database_url or settings.blob_url
-        arrivals = Arrivals(None if is_shared else settings.data_dir / "arriving")
+        # No other process stores files where this one does.
+        self._owns_files = self.alone and not settings.blob_url
+        arrivals = Arrivals(settings.data_dir / "arriving" if self._owns_files else None)
         self.documents = DocumentService(
             self.record,
             self.blobs,
@@ -313,7 +314,7 @@ class Platform:
             self.index.open()
             self.record.listen(changes.TOPIC, self.index.wake)
             self._start_jobs()
-            if self.alone and not self.settings.blob_url:
+            if self._owns_files:
                 erased = self.verifier.erase_leftovers(time.monotonic() - self._opened_at)
                 if erased:
                     log.info("leftovers erased", count=erased)

@@ -155,7 +155,7 @@ def choose_support(
 
 
 def _are_rows_of_a_table(one: Sentence, other: Sentence) -> bool:
-    return one.row is not None and other.row is not None and _table_of(one) == _table_of(other)
+    return one.row is not None and _table_of(one) == _table_of(other)
 
 
 def _table_of(sentence: Sentence) -> tuple[str, str] | None:
@@ -222,24 +222,20 @@ def _rows_not_asked_for(
     table tells none from the others, and neither do the names of its columns: who asks for nothing else is given a
     small table whole.
     """
-    tables: dict[tuple[str, str] | None, list[int]] = {}
+    tables: dict[tuple[str, str] | None, dict[int, Row]] = {}
     for at, sentence in enumerate(sentences):
-        if sentence.row and sentence.row.is_record and not sentence.row.is_header:
-            tables.setdefault(_table_of(sentence), []).append(at)
+        if sentence.row and sentence.row.is_record:
+            tables.setdefault(_table_of(sentence), {})[at] = sentence.row
     beside: set[int] = set()
     for rows in tables.values():
-        held = {at: wanted & set(terms_of("\n".join(_cells_of(sentences[at])))) for at in rows}
+        held = {at: wanted & set(terms_of("\n".join(row.cells))) for at, row in rows.items()}
         common = {term for term in wanted if len(rows) > 1 and all(term in terms for terms in held.values())}
         most = max(len(terms - common) for terms in held.values())
         if most:
             beside |= {at for at, terms in held.items() if len(terms - common) < most}
-        elif len(rows) > SENTENCES_MAX or not all(wanted <= set(terms_of(sentences[at].statement)) for at in rows):
+        elif len(rows) > SENTENCES_MAX or not all(wanted <= set(terms_of(row.statement)) for row in rows.values()):
             beside.update(rows)
     return beside
-
-
-def _cells_of(sentence: Sentence) -> tuple[str, ...]:
-    return sentence.row.cells if sentence.row else ()
 
 
 def _is_cut_off(sentence: Sentence) -> bool:

@@ -30,8 +30,8 @@ class Row:
 
     @property
     def is_record(self) -> bool:
-        """Whether its cells are names and values, not prose."""
-        return all(len(cell) <= RECORD_CELL_CHARS_MAX for cell in self.cells)
+        """Whether it has cells and these are names and values, not prose."""
+        return not self.is_header and all(len(cell) <= RECORD_CELL_CHARS_MAX for cell in self.cells)
 
 
 def rows_of(text: str, spans: Sequence[tuple[int, int]], *, text_start: int) -> Iterator[Row | None]:

@@ -10,16 +10,17 @@ from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.embed.embedder import Embedder
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge import repository
+from lumikb.store.record.engine import Record
 
 # Chunks that are embedded between two looks at progress and shutdown: about half a second of work on two threads.
 EMBED_BATCH = 64
 
 HASHES_ASKED_AT_ONCE = 1000
 
-Vectors = Mapping[str, NDArray[np.float32]]
+_Vectors = Mapping[str, NDArray[np.float32]]
 
 
-def known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk]) -> Vectors:
+def _known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk]) -> _Vectors:
     """Vectors that a chunk set has for the texts of `chunks`, by the hash of the text, if they are of this model.
 
     What is stored and is no vector is left out, so that it is computed anew.
@@ -34,12 +35,19 @@ def known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder,
 
 
 def embed_chunks(
-    embedder: Embedder, chunks: Sequence[Chunk], known: Vectors, advance: Callable[[int], None]
+    record: Record,
+    embedder: Embedder,
+    chunk_set_id: str | None,
+    chunks: Sequence[Chunk],
+    advance: Callable[[int], None],
 ) -> tuple[NDArray[np.float32], int]:
-    """A row for each chunk, and how many were taken over from `known`.
+    """A row for each chunk, and how many were taken over from a chunk set, if there is one.
 
     `advance` is called before each batch with the number of chunks done; what it raises ends the work.
     """
+    known: _Vectors = {}
+    if chunk_set_id is not None:
+        known = record.read(lambda read: _known_vectors(read, chunk_set_id, embedder, chunks))
     vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
     fresh: list[int] = []
     for at, chunk in enumerate(chunks):

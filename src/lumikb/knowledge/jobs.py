@@ -23,7 +23,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import base_repository, derived, repository, settings_repository
-from lumikb.knowledge.embedding import Vectors, embed_chunks, known_vectors
+from lumikb.knowledge.embedding import embed_chunks
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_upload_warning
 from lumikb.store.blobs.port import BlobStore
@@ -170,7 +170,7 @@ class IngestHandler:
 
     def _made(self, document: Document, parsed: ParsedText, params: ChunkParams, made_with: dict[str, Any]) -> "_Made":
         chunks = chunk_text(parsed, self._models().tokenizer, params)
-        vectors, copied = embed_chunks(*self._to_embed(document, chunks, made_with), lambda _: self._check_stopping())
+        vectors, copied = self._vectors(document, chunks, made_with, lambda _: self._check_stopping())
         return _Made(chunks, made_with, vectors.astype("<f2"), copied)
 
     def _password(self, job: Job, document: Document) -> str | None:
@@ -199,18 +199,16 @@ class IngestHandler:
             self._check_stopping()
             self._show(job, Step.EMBED, (start + done) / count)
 
-        vectors, copied = embed_chunks(*self._to_embed(document, part, made_with), advance)
+        vectors, copied = self._vectors(document, part, made_with, advance)
         packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
         return derived.put_for_job(self._record, self._blobs, job.id, packed)
 
-    def _to_embed(
-        self, document: Document, chunks: list[Chunk], made_with: dict[str, Any]
-    ) -> tuple[Embedder, list[Chunk], Vectors]:
-        """What embeds the chunks, and the vectors that are known from what the document's readers see."""
-        embedder, set_id = self._embedder(made_with), document.current_chunk_set_id
-        if set_id is None:
-            return embedder, chunks, {}
-        return embedder, chunks, self._record.read(lambda read: known_vectors(read, set_id, embedder, chunks))
+    def _vectors(
+        self, document: Document, chunks: list[Chunk], made_with: dict[str, Any], advance: Callable[[int], None]
+    ) -> tuple[NDArray[np.float32], int]:
+        """A vector for each chunk, and how many are those that the document's readers have already."""
+        known_in = document.current_chunk_set_id
+        return embed_chunks(self._record, self._embedder(made_with), known_in, chunks, advance)
 
     def _check_stopping(self) -> None:
         if self._stopping():

@@ -19,7 +19,7 @@ from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge import base_repository, derived, settings_repository
 from lumikb.knowledge import reprocess_repository as repository
-from lumikb.knowledge.embedding import embed_chunks, known_vectors
+from lumikb.knowledge.embedding import embed_chunks
 from lumikb.knowledge.errors import TextLostError
 from lumikb.knowledge.jobs import CANCEL_SECONDS, CANCELLED, chunk_row
 from lumikb.knowledge.models import KbSettings
@@ -132,12 +132,11 @@ class ReprocessHandler:
         embedder = models.embedder_of(target.embedding_model)
         chunks = chunk_text(text.parsed, models.tokenizer, target.chunk_params)
         passages = [text.parsed.text[chunk.char_start : chunk.char_end] for chunk in chunks]
-        known = self._record.read(lambda read: known_vectors(read, document.set_id, embedder, chunks))
 
         def advance(done: int) -> None:
             self._show(job, progress, done / len(chunks))
 
-        vectors, _ = embed_chunks(embedder, chunks, known, advance)
+        vectors, _ = embed_chunks(self._record, embedder, document.set_id, chunks, advance)
         set_id, version_id = new_id(), new_id() if text.is_new else document.version_id
         rows = [
             chunk_row(job.kb_id or "", document.document_id, set_id, chunk, passage, vector.astype("<f2").tobytes())

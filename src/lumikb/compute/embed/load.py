@@ -46,19 +46,21 @@ class Models:
     def embedder(self) -> Embedder:
         """The engine. Raises `EngineError` when none computes correct vectors."""
         with self._lock:
-            if self._embedder is None:
-                self._embedder = self._make()
-            return self._embedder
+            return self._exact()
 
     def embedder_of(self, model: EmbeddingModel) -> Embedder:
         """The engine for passages of a knowledge base: where there is none for 8-bit integers the exact one."""
-        if model is EmbeddingModel.FULL:
-            return self.embedder
         with self._lock:
+            if model is EmbeddingModel.FULL:
+                return self._exact()
             if self._int8 is None:
-                self._int8 = self._make_int8()
-            usable = self._int8
-        return usable or self.embedder
+                self._int8 = self._make_int8() or self._exact()
+            return self._int8
+
+    def _exact(self) -> Embedder:
+        if self._embedder is None:
+            self._embedder = self._make()
+        return self._embedder
 
 
 def load_models(cache_dir: Path, *, threads: int, engine: Engine) -> Models:

@@ -22,12 +22,17 @@ class StoredBlob:
     head: bytes
 
 
+def is_address(name: str) -> bool:
+    """Whether this is a blob's address: a SHA-256 in lower-case hexadecimal digits."""
+    return _ADDRESS.fullmatch(name) is not None
+
+
 def blob_path(sha256: str) -> str:
     """Relative path of a blob, `aa/bb/<sha256>`, in every adapter, so that stores can be copied into each other.
 
     Anything but 64 lower-case hex digits raises `ValueError`: an address never reaches a file system unchecked.
     """
-    if not _ADDRESS.fullmatch(sha256):
+    if not is_address(sha256):
         raise ValueError("a blob's address is 64 lower-case hex digits")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
@@ -35,12 +40,7 @@ def blob_path(sha256: str) -> str:
 def is_blob_path(relative: str) -> bool:
     """Whether `relative` is what `blob_path` makes of its last part."""
     name = relative.rpartition("/")[2]
-    return _ADDRESS.fullmatch(name) is not None and blob_path(name) == relative
-
-
-def is_address(name: str) -> bool:
-    """Whether this is a blob's address: a SHA-256 in lower-case hexadecimal digits."""
-    return _ADDRESS.fullmatch(name) is not None
+    return is_address(name) and blob_path(name) == relative
 
 
 def is_misplaced(relative: str) -> bool:
