@@ -42,7 +42,7 @@ check: setup-dev static ## Format, lint, types, layers, unit and contract tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync types quick-tests
 
 quick-tests:
-	$(RUN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow and not thorough and not acceptance" tests/unit tests/contract
+	$(RUN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not thorough and not acceptance" tests/unit tests/contract
 
 test-slow: setup-dev ## Soak, chaos and packaging runs
 	$(RUN)/pytest -q -m slow tests

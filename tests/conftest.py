@@ -13,6 +13,19 @@ from lumikb.store.record.migrate import migrate
 
 DATABASES = ["sqlite", "postgresql"]
 
+HTTP_CONTRACT = Path(__file__).parent / "contract" / "http"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, one of them runs those of a file, and one those of the HTTP contract.
+
+    So one server with one library serves these.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            together = HTTP_CONTRACT if item.path.is_relative_to(HTTP_CONTRACT) else item.path
+            item.add_marker(pytest.mark.xdist_group(together.name))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[PostgresServer]:

@@ -13,6 +13,8 @@ from lumikb.compute.embed.model_files import ModelFiles, read_weights
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[4]
 
 
