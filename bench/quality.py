@@ -127,7 +127,7 @@ class Collection:
 
     def hybrid(self, query: str) -> list[str]:
         request = SearchRequest(query=query[:500])
-        hits = self._platform.retrieval.rank(self._actor, request, Permission.KB_READ)
+        hits = self._platform.retrieval.rank(self._actor, request, Permission.KB_READ, 2 * CHUNKS_PER_LEG)
         return self._documents(hit.passage.key for hit in hits)
 
     def _documents(self, keys: Iterable[int]) -> list[str]:

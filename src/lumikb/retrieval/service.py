@@ -5,12 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, and_
 
 from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
@@ -23,7 +24,7 @@ from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
-from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_passages
+from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record.changes import max_seq, removed_since
@@ -40,6 +41,18 @@ TRIES_MAX = 4
 DAMAGE_TOLD_MAX = 10_000
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """What lets a chunk pass: knowledge bases that the actor may read, and what the search asks for."""
+
+    readable: ColumnElement[bool]
+    condition: ColumnElement[bool]
+
+    def of(self, keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        """The same for these chunks."""
+        return self.readable, chunks.c.key.in_(keys) & self.condition
 
 
 def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
@@ -92,13 +105,15 @@ class RetrievalService:
 
     def search(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> list[Hit]:
         """The best passages for the query, best first, at most `request.limit`, where the actor has the permission."""
-        return self.rank(actor, request, permission)[: request.limit]
+        return self.rank(actor, request, permission, request.limit)
 
-    def rank(self, actor: Actor, request: SearchRequest, permission: Permission) -> list[Hit]:
-        """All candidates of both legs that pass the gate and `min_score`, best first."""
-        return settled(lambda: self._rank_once(actor, request, permission))
+    def rank(self, actor: Actor, request: SearchRequest, permission: Permission, count: int) -> list[Hit]:
+        """Up to `count` of the candidates of both legs that pass the gate and `min_score`, best first."""
+        return settled(lambda: self._rank_once(actor, request, permission, count))
 
-    def _rank_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[list[Hit], bool]:
+    def _rank_once(
+        self, actor: Actor, request: SearchRequest, permission: Permission, count: int
+    ) -> tuple[list[Hit], bool]:
         """Hits, and whether no passages were removed between the index's answer and the gate's.
 
         A knowledge base that is switched to new passages in that moment would seem empty: its old ones no longer pass
@@ -115,16 +130,38 @@ class RetrievalService:
             self._index.search_lexical(request.query, self._candidates, kb_ids, document_ids) if request.hybrid else []
         )
         keyword = dict(keyword_hits)
-        passages, moved = self._gate(actor, {key for key, _ in dense_hits} | keyword.keys(), kb_ids, request, seq)
-        exact = {key: float(found.vector @ vector) for key, found in passages.items() if found.vector is not None}
-        dense = {key: exact[key] for key, _ in dense_hits if key in exact}
+        gate = _Gate(readable(actor), and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters)))
+        candidates = sorted({key for key, _ in dense_hits} | keyword.keys())
+        passed, moved = self._record.read(
+            lambda read: (read_cosines(read, *gate.of(candidates), vector), removed_since(read, seq, kb_ids))
+        )
+        cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
         ranked = fuse(
-            dense,
-            {key: score for key, score in keyword.items() if key in passages},
+            {key: cosines[key] for key, _ in dense_hits if key in cosines},
+            {key: score for key, score in keyword.items() if key in passed},
             request.keyword_weight if request.hybrid else 0.0,
         )
-        hits = [Hit(passages[key], score, _clip(exact.get(key, 0.0))) for key, score in ranked]
-        return [hit for hit in hits if hit.relevance_score >= request.min_score], not moved
+        relevance = {key: _clip(cosines.get(key, 0.0)) for key, _ in ranked}
+        passing = [(key, score, relevance[key]) for key, score in ranked if relevance[key] >= request.min_score]
+        hits, all_there = self._hits(passing, count, gate)
+        return hits, all_there and not moved
+
+    def _hits(self, ranked: Sequence[tuple[int, float, float]], count: int, gate: "_Gate") -> tuple[list[Hit], bool]:
+        """The first `count` of these keys, scores and relevances whose text is sound, and whether all passed the gate.
+
+        Their texts are read through the gate, too: between it and the first one time has passed.
+        """
+        hits: list[Hit] = []
+        all_there, at = True, 0
+        while len(hits) < count and at < len(ranked):
+            part = ranked[at : at + count - len(hits)]
+            at += len(part)
+            passing = gate.of([key for key, _, _ in part])
+            found = self._record.read(lambda read, passing=passing: read_passages(read, *passing))
+            all_there = all_there and len(found) == len(part)
+            passages = {passage.key: passage for passage in self._sound(found)}
+            hits += [Hit(passages[key], score, relevance) for key, score, relevance in part if key in passages]
+        return hits, all_there
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
@@ -188,19 +225,6 @@ class RetrievalService:
         if not request.filters.narrow:
             return kb_ids, None, seq
         return kb_ids, matching_document_ids(connection, kb_ids, request.filters), seq
-
-    def _gate(
-        self, actor: Actor, keys: set[int], kb_ids: list[str], request: SearchRequest, seq: int
-    ) -> tuple[dict[int, Passage], bool]:
-        condition = chunks.c.key.in_(sorted(keys)) & chunks.c.kb_id.in_(kb_ids)
-        for narrower in filter_conditions(request.filters):
-            condition = condition & narrower
-
-        def read(connection: Connection) -> tuple[list[Passage], bool]:
-            return read_passages(connection, readable(actor), condition), removed_since(connection, seq, kb_ids)
-
-        passages, moved = self._record.read(read)
-        return {passage.key: passage for passage in self._sound(passages)}, moved
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
         return self._sound(self._record.read(lambda connection: read_passages(connection, readable(actor), condition)))

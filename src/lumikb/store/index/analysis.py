@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import tantivy
 
@@ -56,16 +56,22 @@ class Clause:
 
 @dataclass(frozen=True)
 class AnalysedRow:
-    """A row with its terms, ready to be scored without the index.
+    """A row with its terms, ready to be indexed, and to be scored without the index.
 
-    `body` counts the terms of the body field. `exact` holds the terms of the exact field in order, each between two
-    spaces, so that counting a substring counts a term or a phrase.
+    `body` and `exact` hold the terms of their field in order, each between two spaces, so that counting a substring
+    counts a term or a phrase; `lengths` says how many there are.
     """
 
-    row: LexicalRow
-    body: Counter[str]
+    key: int
+    kb_id: str
+    document_id: str
+    body: str
     exact: str
     lengths: Mapping[Field, int]
+
+    def terms(self, field: Field) -> str:
+        """The terms of a field, as `counted` writes them."""
+        return self.body if field == "body" else self.exact
 
 
 class Analysis:
@@ -90,11 +96,9 @@ class Analysis:
     def row(self, row: LexicalRow) -> AnalysedRow:
         """The terms of a row."""
         words = self._words(row.text)
-        stems = self._stems_of(words)
-        body = Counter(map(stems.__getitem__, words))
-        stopwords = body.pop(None, 0)
-        lengths: dict[Field, int] = {"body": len(words) - stopwords, "exact": len(words)}
-        return AnalysedRow(row, cast("Counter[str]", body), f" {'  '.join(words)} ", lengths)
+        stems = [stem for stem in map(self._stems_of(words).__getitem__, words) if stem is not None]
+        lengths: dict[Field, int] = {"body": len(stems), "exact": len(words)}
+        return AnalysedRow(row.key, row.kb_id, row.document_id, _joined(stems), _joined(words), lengths)
 
     def terms(self, query: str) -> list[str]:
         """The distinct body terms of a query, in order of appearance, up to `QUERY_TERMS_MAX`."""
@@ -151,11 +155,13 @@ def normalise(text: str) -> str:
     return _SPACELESS.sub(r" \g<0> ", unicodedata.normalize("NFC", plain))
 
 
-def frequency(row: AnalysedRow, field: Field, terms: tuple[str, ...]) -> int:
-    """How often a term, or a phrase of the exact field, occurs in a row."""
-    if field == "body":
-        return row.body[terms[0]] if len(terms) == 1 else 0
-    return row.exact.count("".join(f" {term} " for term in terms))
+def counted(terms: Iterable[str]) -> str:
+    """A term or a phrase as it stands in the fields of an `AnalysedRow`."""
+    return "".join(f" {term} " for term in terms)
+
+
+def _joined(terms: list[str]) -> str:
+    return f" {'  '.join(terms)} "
 
 
 def _identifier_runs(query: str) -> list[list[str]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from lumikb.store.index.analysis import AnalysedRow, Clause, frequency
+from lumikb.store.index.analysis import AnalysedRow, Clause, counted
 from lumikb.store.index.statistics import Statistics
 
 # tantivy's constants (bm25.rs), so that what it brings first is also first by these scores.
@@ -11,17 +11,18 @@ _K1 = 1.2
 _B = 0.75
 
 
-def bm25(clauses: Sequence[Clause], row: AnalysedRow, statistics: Statistics) -> float:
-    """The row's score, 0 for no match; a phrase weighs as much as its terms together."""
-    score = 0.0
+def bm25(clauses: Sequence[Clause], rows: Sequence[AnalysedRow], statistics: Statistics) -> list[float]:
+    """The score of each row, 0 for no match; a phrase weighs as much as its terms together."""
+    scores = [0.0] * len(rows)
     for clause in clauses:
-        count = frequency(row, clause.field, clause.terms)
-        if not count:
-            continue
         weight = sum(_idf(statistics.doc_freq[clause.field, term], statistics.rows) for term in clause.terms)
-        ratio = row.lengths[clause.field] / statistics.average_length(clause.field)
-        score += clause.boost * weight * (_K1 + 1) * count / (count + _K1 * (1 - _B + _B * ratio))
-    return score
+        weight *= clause.boost * (_K1 + 1)
+        average, wanted = statistics.average_length(clause.field), counted(clause.terms)
+        for at, row in enumerate(rows):
+            if count := row.terms(clause.field).count(wanted):
+                ratio = row.lengths[clause.field] / average
+                scores[at] += weight * count / (count + _K1 * (1 - _B + _B * ratio))
+    return scores
 
 
 def _idf(doc_freq: int, rows: int) -> float:

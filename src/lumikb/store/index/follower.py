@@ -6,7 +6,7 @@ that was committed before it began, in every process.
 """
 
 import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from lumikb.store.index.errors import (
     IndexLockedError,
     IndexNotOpenError,
 )
+from lumikb.store.index.hot_rows import HotRows
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
@@ -84,6 +85,7 @@ class LocalIndex:
         self._record = record
         self._replica = DenseReplica(dimensions)
         self._lexical = TantivyLexicalIndex(directory, self._note_damage)
+        self._hot = HotRows()
         self._poll_seconds = poll_seconds
         self._seq = 0
         # Never changed in place: a search works on the one it found.
@@ -166,16 +168,25 @@ class LocalIndex:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = {key: entry.row for key, entry in self._tail.items()}
         keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
-        texts = self._record.read(lambda read: live_rows(read, keys, with_text=True, with_embedding=False))
-        rows = [self._lexical.analyse(_lexical_row(row)) for row in texts]
+        rows = self._analysed(keys)
         rows += [
             row
             for row in tail.values()
             if row is not None
-            and (kb_ids is None or row.row.kb_id in kb_ids)
-            and (document_ids is None or row.row.document_id in document_ids)
+            and (kb_ids is None or row.kb_id in kb_ids)
+            and (document_ids is None or row.document_id in document_ids)
         ]
         return self._lexical.score(query, rows, tail)[:k]
+
+    def _analysed(self, keys: Sequence[int]) -> list[AnalysedRow]:
+        """Those of the rows that were alive when they were read, lately or now."""
+        rows, missing = self._hot.get(keys)
+        if missing:
+            texts = self._record.read(lambda read: live_rows(read, missing, with_text=True, with_embedding=False))
+            fresh = [self._lexical.analyse(_lexical_row(row)) for row in texts]
+            self._hot.put(fresh)
+            rows += fresh
+        return rows
 
     def catch_up(self) -> None:
         """Apply what the record logged since the last time; all that was committed before the call is visible after.
@@ -274,6 +285,7 @@ class LocalIndex:
                 log.error("index.dense_apply_failed", reason=str(exc))
                 self._dense, _ = self._record.read(self._build_dense)
             rows = {row.key: self._lexical.analyse(_lexical_row(row)) for row in page.rows}
+            self._hot.forget(page.keys)
             self._tail = {**self._tail, **{key: _TailEntry(page.seq, rows.get(key)) for key in page.keys}}
         self._seq = page.seq
 
@@ -282,6 +294,7 @@ class LocalIndex:
             with self._apply_lock:
                 self._dense, self._seq = self._record.read(self._build_dense)
                 self._tail = {}
+                self._hot.clear()
             self._rebuild_lexical()
 
     # The dense side
@@ -328,7 +341,7 @@ class LocalIndex:
                 tail, seq = self._tail, self._seq
             if not tail:
                 return
-            rows = [entry.row.row for entry in tail.values() if entry.row is not None]
+            rows = [entry.row for entry in tail.values() if entry.row is not None]
             try:
                 self._lexical.apply(list(tail), rows, seq, base=self._lexical.watermark)
             except IndexLockedError:

@@ -90,7 +90,7 @@ class TantivyLexicalIndex:
         return watermark
 
     def apply(
-        self, remove: Sequence[int], add: Sequence[LexicalRow], watermark: int, *, base: int | None = None
+        self, remove: Sequence[int], add: Sequence[AnalysedRow], watermark: int, *, base: int | None = None
     ) -> None:
         """Delete the keys, add the rows and set the watermark, in one commit. Repeating it changes nothing.
 
@@ -114,7 +114,7 @@ class TantivyLexicalIndex:
         """Replace everything in one commit; searches see the old state until then."""
         with self._writing() as writer:
             writer.delete_all_documents()
-            self._commit(writer, rows, watermark)
+            self._commit(writer, map(self._analysis.row, rows), watermark)
 
     def delete_all(self) -> None:
         """Empty the index and set its watermark to 0."""
@@ -153,7 +153,7 @@ class TantivyLexicalIndex:
         return self._analysis.terms(query)
 
     def analyse(self, row: LexicalRow) -> AnalysedRow:
-        """The terms of a row, for `score`."""
+        """The terms of a row, for `apply` and `score`."""
         return self._analysis.row(row)
 
     def score(self, query: str, rows: Sequence[AnalysedRow], tail: Mapping[int, AnalysedRow | None]) -> list[Hit]:
@@ -169,8 +169,9 @@ class TantivyLexicalIndex:
         with _translated():
             statistics = self._statistics.of(terms, without=tail)
         statistics = statistics.plus([row for row in tail.values() if row is not None])
-        scored = ((row.row.key, bm25(clauses, row, statistics)) for row in rows)
-        return sorted((hit for hit in scored if hit[1] > 0), key=lambda hit: (-hit[1], hit[0]))
+        scores = bm25(clauses, rows, statistics)
+        matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0]
+        return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
 
     def keys(self) -> list[int]:
         """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""
@@ -249,9 +250,9 @@ class TantivyLexicalIndex:
                 # Ends the merges and lets go of the directory's lock, after a failed batch too.
                 writer.wait_merging_threads()
 
-    def _commit(self, writer: tantivy.IndexWriter, rows: Iterable[LexicalRow], watermark: int) -> None:
+    def _commit(self, writer: tantivy.IndexWriter, rows: Iterable[AnalysedRow], watermark: int) -> None:
         for row in rows:
-            writer.add_document(self._document(row))
+            writer.add_document(_document(row))
         if watermark:
             reserved = tantivy.Document()
             reserved.add_unsigned("key", _RESERVED_KEY)
@@ -260,20 +261,6 @@ class TantivyLexicalIndex:
         writer.commit()
         self._index.reload()
         self._use(self._index.searcher(), watermark)
-
-    def _document(self, row: LexicalRow) -> tantivy.Document:
-        analysed = self._analysis.row(row)
-        # The words instead of the text: the analysers make the same of them, and the text is normalised once.
-        text, lengths = analysed.exact, analysed.lengths
-        document = tantivy.Document()
-        document.add_unsigned("key", row.key)
-        document.add_text("kb_id", clean(row.kb_id))
-        document.add_text("document_id", clean(row.document_id))
-        document.add_text("body", text)
-        document.add_text("exact", text)
-        document.add_unsigned("body_length", lengths["body"])
-        document.add_unsigned("exact_length", lengths["exact"])
-        return document
 
     def _any_of(self, clauses: Sequence[Clause]) -> tantivy.Query:
         queries: list[tuple[tantivy.Occur, tantivy.Query]] = []
@@ -286,6 +273,20 @@ class TantivyLexicalIndex:
                 query = tantivy.Query.boost_query(query, clause.boost)
             queries.append((tantivy.Occur.Should, query))
         return tantivy.Query.boolean_query(queries)
+
+
+def _document(row: AnalysedRow) -> tantivy.Document:
+    # The words instead of the text: the analysers make the same of them, and the text is normalised once.
+    text, lengths = row.exact, row.lengths
+    document = tantivy.Document()
+    document.add_unsigned("key", row.key)
+    document.add_text("kb_id", clean(row.kb_id))
+    document.add_text("document_id", clean(row.document_id))
+    document.add_text("body", text)
+    document.add_text("exact", text)
+    document.add_unsigned("body_length", lengths["body"])
+    document.add_unsigned("exact_length", lengths["exact"])
+    return document
 
 
 def _raise_for(names: Collection[str], what: str) -> None:

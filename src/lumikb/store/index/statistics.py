@@ -6,7 +6,7 @@ from typing import cast
 
 import tantivy
 
-from lumikb.store.index.analysis import AnalysedRow, Field, frequency
+from lumikb.store.index.analysis import AnalysedRow, Field, counted
 
 Term = tuple[Field, str]
 _Aggregates = dict[str, dict[str, float | None]]
@@ -31,7 +31,7 @@ class Statistics:
         return Statistics(
             self.rows + len(rows),
             {
-                (field, term): count + sum(frequency(row, field, (term,)) > 0 for row in rows)
+                (field, term): count + sum(counted([term]) in row.terms(field) for row in rows)
                 for (field, term), count in self.doc_freq.items()
             },
             {field: total + sum(row.lengths[field] for row in rows) for field, total in self.total_length.items()},

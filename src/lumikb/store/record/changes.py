@@ -139,4 +139,4 @@ def _live(with_text: bool, with_embedding: bool) -> Select[tuple[int, str, str, 
 
 
 def _rows(connection: Connection, statement: Select[tuple[int, str, str, str | None, bytes | None]]) -> list[IndexRow]:
-    return [IndexRow(*row) for row in connection.execute(statement)]
+    return [IndexRow(*row) for row in connection.execute(statement).all()]

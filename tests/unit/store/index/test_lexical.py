@@ -5,7 +5,6 @@ import math
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -38,6 +37,12 @@ def opened(directory: Path) -> TantivyLexicalIndex:
     return index
 
 
+def put(
+    index: TantivyLexicalIndex, remove: list[int], rows: list[LexicalRow], watermark: int, *, base: int | None = None
+) -> None:
+    index.apply(remove, [index.analyse(row) for row in rows], watermark, base=base)
+
+
 def found(index: TantivyLexicalIndex, query: str, k: int = 10) -> list[int]:
     return index.candidates(query, k, None, None)
 
@@ -50,7 +55,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(directory: Path) -> TantivyLexicalIndex:
     index = opened(directory)
-    index.apply([], [row(key) for key in TEXTS], 7)
+    put(index, [], [row(key) for key in TEXTS], 7)
     return index
 
 
@@ -66,7 +71,7 @@ def test_identifiers_match_exactly_and_together(index: TantivyLexicalIndex) -> N
 
 
 def test_a_quoted_phrase_goes_before_its_words(index: TantivyLexicalIndex) -> None:
-    index.apply([], [row(6, "details of the problem"), row(7, "here are problem details")], 8)
+    put(index, [], [row(6, "details of the problem"), row(7, "here are problem details")], 8)
     hits = found(index, '"problem details"')
     assert hits[0] in {2, 3, 7}
     assert hits.index(6) == 3
@@ -89,7 +94,7 @@ def test_a_quoted_phrase_goes_before_its_words(index: TantivyLexicalIndex) -> No
     ],
 )
 def test_what_looks_alike_is_alike(index: TantivyLexicalIndex, text: str, query: str) -> None:
-    index.apply([], [LexicalRow(99, "kb-1", "d-99", text)], 8)
+    put(index, [], [LexicalRow(99, "kb-1", "d-99", text)], 8)
     assert found(index, query) == [99]
     assert found(index, f'"{query}"') == [99]
 
@@ -147,8 +152,8 @@ def test_a_pasted_page_is_a_query(index: TantivyLexicalIndex) -> None:
 
 
 def test_applying_twice_is_applying_once(index: TantivyLexicalIndex) -> None:
-    index.apply([2], [row(1, "changed words")], 8)
-    index.apply([2], [row(1, "changed words")], 8)
+    put(index, [2], [row(1, "changed words")], 8)
+    put(index, [2], [row(1, "changed words")], 8)
     assert len(index) == 4
     assert found(index, "changed") == [1]
     assert found(index, "refused") == []
@@ -164,8 +169,8 @@ def test_rows_and_watermark_survive(index: TantivyLexicalIndex, directory: Path)
 
 def test_a_batch_that_another_process_applied_is_left(index: TantivyLexicalIndex, directory: Path) -> None:
     other = opened(directory)
-    other.apply([], [row(6, "newer text")], 9, base=7)
-    index.apply([6], [], 8, base=7)
+    put(other, [], [row(6, "newer text")], 9, base=7)
+    put(index, [6], [], 8, base=7)
     assert index.watermark == 9
     assert found(index, "newer") == [6]
 
@@ -173,7 +178,7 @@ def test_a_batch_that_another_process_applied_is_left(index: TantivyLexicalIndex
 def test_a_batch_that_skips_changes_is_refused(index: TantivyLexicalIndex, directory: Path) -> None:
     opened(directory).delete_all()
     with pytest.raises(IndexGapError):
-        index.apply([], [row(6, "x")], 12, base=7)
+        put(index, [], [row(6, "x")], 12, base=7)
     assert found(index, "refused") == [2]
 
 
@@ -198,11 +203,11 @@ def test_while_another_process_writes_reads_go_on(index: TantivyLexicalIndex, di
         assert process.stdin is not None
         assert process.stdout.readline() == b"locked\n"
         with pytest.raises(IndexLockedError):
-            index.apply([], [row(6, "x")], 8)
+            put(index, [], [row(6, "x")], 8)
         assert found(index, "refused") == [2]
         index.refresh()
         process.stdin.close()
-    index.apply([], [row(6, "unlocked")], 8)
+    put(index, [], [row(6, "unlocked")], 8)
     assert found(index, "unlocked") == [6]
 
 
@@ -215,7 +220,7 @@ def test_a_failed_rebuild_changes_nothing_and_frees_the_lock(index: TantivyLexic
         index.rebuild(rows(), 8)
     assert found(index, "half") == []
     assert found(index, "refused") == [2]
-    index.apply([], [row(6, "whole")], 8)
+    put(index, [], [row(6, "whole")], 8)
     assert found(index, "whole") == [6]
     assert found(index, "refused") == [2]
 
@@ -247,7 +252,7 @@ def test_another_schema_is_opened_empty(directory: Path) -> None:
     schema = tantivy.SchemaBuilder().add_text_field("body").build()
     tantivy.Index(schema, path=str(directory))
     index = opened(directory)
-    index.apply([], [row(1)], 1)
+    put(index, [], [row(1)], 1)
     assert found(index, "backoff") == [1]
     assert "lumikb_english_2" in json.dumps(json.loads((directory / "meta.json").read_text()))
 
@@ -261,7 +266,7 @@ def test_files_that_are_written_into_are_never_read_again(index: TantivyLexicalI
     with pytest.raises(IndexDamagedError):
         index.refresh()
     with pytest.raises(IndexDamagedError):
-        index.apply([], [row(6, "x")], 8)
+        put(index, [], [row(6, "x")], 8)
     index.recreate()
     with pytest.raises(IndexDamagedError):  # until it is whole again
         found(index, "refused")
@@ -334,7 +339,7 @@ def test_what_is_wrong_with_an_index_is_told_when_it_is_opened(
 
 
 def test_keys_are_those_of_the_rows(index: TantivyLexicalIndex) -> None:
-    index.apply([2], [row(6, "more")], 8)
+    put(index, [2], [row(6, "more")], 8)
     assert sorted(index.keys()) == [1, 3, 4, 5, 6]
 
 
@@ -346,7 +351,7 @@ def test_damage_behind_the_back_is_reported_and_the_old_state_stays(
     with pytest.raises(IndexDamagedError):
         index.refresh()
     with pytest.raises(IndexDamagedError):
-        index.apply([], [row(6, "x")], 8)
+        put(index, [], [row(6, "x")], 8)
     assert index.open() == 0
     assert found(index, "refused") == [2]
     index.rebuild([row(1)], 8)
@@ -374,8 +379,8 @@ def test_scores_are_okapi_bm25(index: TantivyLexicalIndex) -> None:
 def test_scores_do_not_depend_on_what_was_there_before(index: TantivyLexicalIndex, tmp_path: Path) -> None:
     fillers = [LexicalRow(100 + number, "kb", f"d{number}", f"filler {number} connection RFC") for number in range(60)]
     for at, filler in enumerate(fillers):
-        index.apply([], [filler], 8 + at)
-    index.apply([filler.key for filler in fillers[10:]] + [4], [row(5, "RFC 7807 anew")], 90)
+        put(index, [], [filler], 8 + at)
+    put(index, [filler.key for filler in fillers[10:]] + [4], [row(5, "RFC 7807 anew")], 90)
     kept = [row(1), row(2), row(3), row(5, "RFC 7807 anew"), *fillers[:10]]
     new = opened(tmp_path / "new")
     new.rebuild(kept, 90)
@@ -387,7 +392,7 @@ def test_rows_outside_the_index_score_as_they_will_inside(index: TantivyLexicalI
     rows = [*(row(key) for key in (1, 3, 5)), row(2, "Another connection."), fresh]
     changed: dict[int, AnalysedRow | None] = {row.key: index.analyse(row) for row in rows[-2:]}
     before = [index.score(query, [index.analyse(row) for row in rows], {**changed, 4: None}) for query in QUERIES]
-    index.apply([4], rows[-2:], 8)
+    put(index, [4], rows[-2:], 8)
     assert all_scores(index, rows, []) == before
     # Between the commit and the tail's end a row is in both.
     assert all_scores(index, rows, rows[-2:]) == before
@@ -409,7 +414,7 @@ def test_an_empty_index_scores_its_tail(directory: Path) -> None:
 def test_rows_have_the_terms_that_the_analysers_give(text: str) -> None:
     analysis = Analysis()
     analysed = analysis.row(LexicalRow(1, "kb", "doc", text))
-    assert analysed.body == Counter(analysis.body.analyze(normalise(text)))
+    assert analysed.body.split() == analysis.body.analyze(normalise(text))
     assert analysed.exact.split() == analysis.exact.analyze(normalise(text))
 
 
