@@ -30,6 +30,7 @@ _KB = "/knowledge-bases/{kb_id:str}/documents"
 _ONE = _KB + "/{document_id:str}"
 
 Tags = Annotated[list[str] | None, Parameter(description="Documents that have all of these tags.")]
+Statuses = Annotated[list[DocumentStatus] | None, Parameter(description="Repeat it for several; left out: all.")]
 Language = Annotated[str | None, Parameter(description="A code such as en or de.")]
 Author = Annotated[str | None, Parameter(description="A part of the author's name.")]
 
@@ -45,7 +46,7 @@ async def list_documents(
     sort_by: DocumentSort = DocumentSort.CREATED_AT,
     sort_order: Literal["asc", "desc"] = "desc",
     search: str | None = None,
-    status: DocumentStatus | None = None,
+    status: Statuses = None,
     mime_type: str | None = None,
     tags: Tags = None,
     date_from: datetime | None = None,
@@ -59,7 +60,7 @@ async def list_documents(
     """
     wanted = DocumentFilter(
         search,
-        status,
+        tuple(status or ()),
         mime_type,
         _split(tags),
         date_from,
@@ -85,13 +86,13 @@ async def list_all_documents(
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
     collection: str | None = None,
-    status: DocumentStatus | None = None,
+    status: Statuses = None,
     language: Language = None,
     author: Author = None,
 ) -> PageBody[DocumentBody]:
     """Documents of every knowledge base that the caller may read, or of the one called `collection`."""
     asked = PageRequest(page, limit)
-    wanted = DocumentFilter(status=status, language=wanted_language(language), author=author)
+    wanted = DocumentFilter(statuses=tuple(status or ()), language=wanted_language(language), author=author)
 
     def find(connection: Connection) -> Page[Document]:
         kb_ids = None if collection is None else [bases.get_by_name(connection, request.user, collection).id]

@@ -232,13 +232,13 @@ class Version:
 
 @dataclass(frozen=True)
 class DocumentFilter:
-    """Which documents a list wants; None does not narrow. `tags` must all be there. Dates are inclusive.
+    """Which documents a list wants; None and () do not narrow. `tags` must all be there. Dates are inclusive.
 
     `language` is an ISO 639-1 code, `author` a part of a name, in whatever case.
     """
 
     search: str | None = None
-    status: DocumentStatus | None = None
+    statuses: tuple[DocumentStatus, ...] = ()
     mime_type: str | None = None
     tags: tuple[str, ...] = ()
     date_from: datetime | None = None

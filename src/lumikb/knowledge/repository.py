@@ -319,8 +319,8 @@ def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.search:
         conditions.append(func.lower(documents.c.name).contains(wanted.search.lower(), autoescape=True))
-    if wanted.status:
-        conditions.append(documents.c.status == wanted.status)
+    if wanted.statuses:
+        conditions.append(documents.c.status.in_(wanted.statuses))
     if wanted.mime_type:
         conditions.append(document_versions.c.mime_type == wanted.mime_type)
     if wanted.tags:

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 from litestar import Request, Router, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import Parameter
 
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
@@ -73,6 +75,9 @@ class QueueBody(msgspec.Struct):
     workers: int
 
 
+Statuses = Annotated[list[JobStatus] | None, Parameter(description="Repeat it for several; left out: all.")]
+
+
 @get("/jobs", opt=requires(Permission.SIGNED_IN), summary="List jobs")
 async def list_jobs(
     request: ActorRequest,
@@ -81,13 +86,13 @@ async def list_jobs(
     page: int = 1,
     limit: int = LIMIT_DEFAULT,
     type: JobType | None = None,
-    status: JobStatus | None = None,
+    status: Statuses = None,
     kb_id: str | None = None,
 ) -> PageBody[JobBody]:
     """One's own jobs, newest first; operators see everybody's."""
     asked = PageRequest(page, limit)
     found = await record.read_async(
-        lambda read: jobs.list_jobs(read, request.user, asked, job_type=type, status=status, kb_id=kb_id)
+        lambda read: jobs.list_jobs(read, request.user, asked, job_type=type, statuses=status, kb_id=kb_id)
     )
     return page_body(found, job_body)
 

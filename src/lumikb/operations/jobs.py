@@ -1,6 +1,6 @@
 """Use cases of jobs: who sees them, who cancels them, who tries them again."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from sqlalchemy import Connection
@@ -44,7 +44,7 @@ class JobService:
         page: PageRequest,
         *,
         job_type: str | None,
-        status: str | None,
+        statuses: Collection[str] | None,
         kb_id: str | None,
     ) -> Page[Job]:
         """Jobs that the actor sees, newest first."""
@@ -52,7 +52,7 @@ class JobService:
             connection,
             page,
             job_type=job_type,
-            status=status,
+            statuses=statuses,
             kb_id=kb_id,
             created_by=_owner(actor),
             kb_ids=actor.kb_ids,

@@ -213,6 +213,7 @@ def test_the_list_filters_by_every_field(api: LumiClient, library: Library) -> N
     assert names(search="%") == set()
     assert names(status="READY") == set(FACTS)
     assert names(status="FAILED") == set()
+    assert names(status=["FAILED", "READY"]) == names(status=["READY", "FAILED"]) == set(FACTS)
     assert names(mime_type="application/pdf") == {"observatory.pdf"}
     assert names(tags="contract") == set(FACTS)
     assert names(tags="contract,absent") == set()

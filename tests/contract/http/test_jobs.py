@@ -25,7 +25,7 @@ def test_jobs_are_listed_newest_first_and_filtered(api: LumiClient, library: Lib
     assert {job["document_id"] for job in jobs} == {document["id"] for document in library.documents.values()}
     assert [job["created_at"] for job in jobs] == sorted((job["created_at"] for job in jobs), reverse=True)
 
-    def ids(**params: str) -> set[str]:
+    def ids(**params: str | list[str]) -> set[str]:
         return {
             job["id"]
             for job in api.get("/jobs", params={"kb_id": library.kb_id, "limit": 100, **params}).json()["data"]
@@ -35,6 +35,7 @@ def test_jobs_are_listed_newest_first_and_filtered(api: LumiClient, library: Lib
     assert ids(type="document.ingest", status="completed") == everything
     assert ids(type="document.purge") == set()
     assert ids(status="failed") == set()
+    assert ids(status=["completed", "failed"]) == ids(status=["failed", "completed"]) == everything
 
 
 @pytest.mark.parametrize(

@@ -120,14 +120,16 @@ def list_jobs(
     page: PageRequest,
     *,
     job_type: str | None = None,
-    status: str | None = None,
+    statuses: Collection[str] | None = None,
     kb_id: str | None = None,
     created_by: str | None = None,
     kb_ids: Collection[str] | None = None,
 ) -> Page[Job]:
     """Jobs, newest first; `created_by` None means everybody's, `kb_ids` None those of any knowledge base or none."""
-    wanted = {jobs.c.type: job_type, jobs.c.status: status, jobs.c.kb_id: kb_id, jobs.c.created_by: created_by}
+    wanted = {jobs.c.type: job_type, jobs.c.kb_id: kb_id, jobs.c.created_by: created_by}
     conditions: list[ColumnElement[bool]] = [column == value for column, value in wanted.items() if value is not None]
+    if statuses is not None:
+        conditions.append(jobs.c.status.in_(statuses))
     if kb_ids is not None:
         conditions.append(jobs.c.kb_id.in_(kb_ids))
     total = connection.execute(select(func.count()).select_from(jobs).where(*conditions)).scalar_one()
