@@ -198,7 +198,8 @@ class RetrievalService:
                 self._vectors.move_to_end(query)
                 return self._vectors[query]
         models = self._models()
-        vector = models.embedder.embed([models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]])[0]
+        ids = models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]
+        vector = models.embedder.embed([ids], interactive=True)[0]
         with self._vectors_lock:
             self._vectors[query] = vector
             while len(self._vectors) > QUERY_VECTORS_CACHED:
@@ -208,7 +209,8 @@ class RetrievalService:
     def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of many texts, shape (texts, dimensions), each read up to the model's bound."""
         models = self._models()
-        return models.embedder.embed([tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)])
+        ids = [tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)]
+        return models.embedder.embed(ids, interactive=True)
 
     def terms(self, text: str) -> list[str]:
         """The distinct terms of a text as the keyword leg sees them: lower case, without stopwords, stemmed."""

@@ -47,7 +47,7 @@ class Embedder:
         self.tier = tier
         self.embedded = 0
 
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         self.embedded += len(token_ids)
         vectors = np.zeros((len(token_ids), self.dimensions), np.float32)
         vectors[:, :4] = [[len(ids), sum(ids) % 97, ids[0] % 89, 1] for ids in token_ids]

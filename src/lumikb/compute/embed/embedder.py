@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lumikb.compute.embed.errors import TextTooLongError
 from lumikb.compute.embed.graph import DIMENSIONS, TOKENS_MAX
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.embed.turns import Turns
 from lumikb.kit.memory import return_freed_memory
 
 Tier = Literal["fp32", "bf16", "int8"]
@@ -39,6 +40,7 @@ class Embedder(Protocol):
     returns float32 of shape (texts, `dimensions`) in the order given, each row at unit length. The same ids give the
     same vector up to rounding whatever else is in the call. No texts give shape (0, `dimensions`);
     no ids give the vector of the empty text. Raises `TextTooLongError`. Calls may come from several threads at once.
+    `interactive` says that somebody waits for it: its passes go before those that nobody waits for.
     `tier` is the arithmetic of the engine; vectors of different tiers may be compared with each other.
     """
 
@@ -51,7 +53,7 @@ class Embedder(Protocol):
     @property
     def tier(self) -> Tier: ...
 
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]: ...
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,15 @@ def embed_in_passes(
     table: WordTable,
     marks: Marks,
     forward: Pass,
+    turns: Turns,
     *,
-    pass_tokens: Callable[[], int],
+    interactive: bool,
+    pass_tokens: int,
+    pass_tokens_asked: int,
 ) -> NDArray[np.float32]:
     """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given.
 
-    `pass_tokens` is asked before each pass how many tokens it may have, padding included.
+    Each pass waits for its turn. It has at most `pass_tokens`, padding included, or those of `_asked` while people ask.
     """
     longest = max(map(len, token_ids), default=0)
     if longest > TEXT_TOKENS_MAX:
@@ -108,14 +113,20 @@ def embed_in_passes(
             tokens_max=TEXT_TOKENS_MAX,
         )
     vectors = np.empty((len(token_ids), DIMENSIONS), np.float32)
-    for texts, width in plan_passes([len(ids) + 2 for ids in token_ids], pass_tokens):
+
+    def tokens_max() -> int:
+        return pass_tokens_asked if turns.asked_lately else pass_tokens
+
+    for texts, width in plan_passes([len(ids) + 2 for ids in token_ids], tokens_max):
         ids = np.zeros((len(texts), width), np.int32)
         mask = np.zeros((len(texts), width), np.float32)
         for row, text in enumerate(texts):
             framed = [marks.cls_id, *token_ids[text], marks.sep_id]
             ids[row, : len(framed)] = framed
             mask[row, : len(framed)] = 1
-        vectors[texts] = forward(table.rows(ids), mask)
+        words = table.rows(ids)
+        with turns.turn(interactive=interactive):
+            vectors[texts] = forward(words, mask)
     table.unload()
     if len(token_ids) >= _BULK_TEXTS:
         return_freed_memory()

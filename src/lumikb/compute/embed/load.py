@@ -15,6 +15,7 @@ from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_bfloat16, multiplies_int8
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.embed.turns import Turns
 from lumikb.kit.telemetry import get_logger
 
 Engine = Literal["auto", "onnx", "openvino"]
@@ -75,12 +76,13 @@ def load_models(cache_dir: Path, *, threads: int, engine: Engine) -> Models:
     tokenizer = Tokenizer(model.tokenizer)
     marks = Marks(tokenizer.cls_id, tokenizer.sep_id)
     table = WordTable(files.words)
+    turns = Turns()
     bfloat16 = multiplies_bfloat16()
     tier = "bf16" if bfloat16 else "fp32"
 
     makers: dict[str, Callable[[], Embedder]] = {
-        "onnx": lambda: OnnxEmbedder(files, table, marks, threads=threads),
-        "openvino": lambda: OpenVinoEmbedder(files, table, marks, threads=threads, tier=tier),
+        "onnx": lambda: OnnxEmbedder(files, table, marks, turns, threads=threads),
+        "openvino": lambda: OpenVinoEmbedder(files, table, marks, turns, threads=threads, tier=tier),
     }
     first = engine if engine != "auto" else "openvino" if bfloat16 else "onnx"
 
@@ -96,7 +98,7 @@ def load_models(cache_dir: Path, *, threads: int, engine: Engine) -> Models:
             _log.warning("embedding.engine_refused", engine="int8", reason="this CPU does not multiply 8-bit integers")
             return None
         graph = ensure_int8_graph(model, files, cache_dir)
-        make = partial(OpenVinoEmbedder, graph, table, marks, threads=threads, tier="int8")
+        make = partial(OpenVinoEmbedder, graph, table, marks, turns, threads=threads, tier="int8")
         return _try_engine("int8", make, tokenizer, COSINE_MIN_INT8)
 
     return Models(tokenizer, embedder, int8_embedder)

@@ -10,9 +10,12 @@ from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passe
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.models import MODEL_ID
+from lumikb.compute.embed.turns import Turns
 
 # As fast as any larger one (58 texts/s of 128 tokens), and the process peaks at 190 MB instead of 264 with 2,048.
 _PASS_TOKENS = 512
+# A query waits for the pass that it meets.
+_PASS_TOKENS_ASKED = 256
 
 
 class OnnxEmbedder:
@@ -22,7 +25,7 @@ class OnnxEmbedder:
     dimensions = DIMENSIONS
     tier: Tier = "fp32"
 
-    def __init__(self, files: GraphFiles, table: WordTable, marks: Marks, *, threads: int) -> None:
+    def __init__(self, files: GraphFiles, table: WordTable, marks: Marks, turns: Turns, *, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -36,10 +39,20 @@ class OnnxEmbedder:
             self._session = onnxruntime.InferenceSession(str(files.graph), options, providers=["CPUExecutionProvider"])
         self._table = table
         self._marks = marks
+        self._turns = turns
 
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
-        return embed_in_passes(token_ids, self._table, self._marks, self._forward, pass_tokens=lambda: _PASS_TOKENS)
+        return embed_in_passes(
+            token_ids,
+            self._table,
+            self._marks,
+            self._forward,
+            self._turns,
+            interactive=interactive,
+            pass_tokens=_PASS_TOKENS,
+            pass_tokens_asked=_PASS_TOKENS_ASKED,
+        )
 
     def _forward(self, words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
         with _translated_errors():

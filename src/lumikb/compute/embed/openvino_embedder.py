@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,12 @@ from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.memory import drop_mapped_pages
 from lumikb.compute.embed.models import MODEL_ID
+from lumikb.compute.embed.turns import Turns
 
-# Large passes embed a sixth more texts a second, but a query waits for the pass it meets: 15 ms at the median and 26 at
-# most in small ones, four times as long in large ones. So passes are large as long as nobody asks.
+# Large passes embed a sixth more texts a second, but a query waits for the pass it meets, and four times as long. So
+# passes are large as long as nobody asks.
 _PASS_TOKENS = 1024
 _PASS_TOKENS_ASKED = 256
-_ASKED_SECONDS = 10.0
 
 # Shapes whose prepared code is kept: each costs megabytes, and sentences come in dozens of shapes.
 _SHAPES_KEPT = 16
@@ -27,7 +26,7 @@ _INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 
 class OpenVinoEmbedder:
-    """An `Embedder`. Passes of several threads queue in OpenVINO, first come first served.
+    """An `Embedder`.
 
     `tier` `int8` takes a graph of such products; what else it computes is as exact as elsewhere.
     """
@@ -35,7 +34,9 @@ class OpenVinoEmbedder:
     model_id = MODEL_ID
     dimensions = DIMENSIONS
 
-    def __init__(self, files: GraphFiles, table: WordTable, marks: Marks, *, threads: int, tier: Tier) -> None:
+    def __init__(
+        self, files: GraphFiles, table: WordTable, marks: Marks, turns: Turns, *, threads: int, tier: Tier
+    ) -> None:
         import openvino
 
         self.tier: Tier = tier
@@ -59,12 +60,10 @@ class OpenVinoEmbedder:
         drop_mapped_pages(files.weights)
         self._table = table
         self._marks = marks
-        self._asked_until = 0.0
+        self._turns = turns
 
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """See `Embedder.embed`. A single text is taken for a query."""
-        if len(token_ids) == 1:
-            self._asked_until = monotonic() + _ASKED_SECONDS
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
+        """See `Embedder.embed`."""
         # A request is no thread's to share, and cheap: it holds only input and output.
         request = self._model.create_infer_request()
 
@@ -74,10 +73,16 @@ class OpenVinoEmbedder:
             except RuntimeError as exc:
                 raise _failed(exc) from exc
 
-        return embed_in_passes(token_ids, self._table, self._marks, forward, pass_tokens=self._pass_tokens)
-
-    def _pass_tokens(self) -> int:
-        return _PASS_TOKENS_ASKED if monotonic() < self._asked_until else _PASS_TOKENS
+        return embed_in_passes(
+            token_ids,
+            self._table,
+            self._marks,
+            forward,
+            self._turns,
+            interactive=interactive,
+            pass_tokens=_PASS_TOKENS,
+            pass_tokens_asked=_PASS_TOKENS_ASKED,
+        )
 
 
 def _failed(exc: RuntimeError) -> EngineError:

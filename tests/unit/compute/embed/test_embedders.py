@@ -25,16 +25,17 @@ from lumikb.compute.embed.model_files import ModelFiles
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_bfloat16
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.embed.turns import Turns
 
 pytestmark = pytest.mark.thorough
 
 Make = Callable[[GraphFiles, WordTable, Marks], Embedder]
 
 ENGINES: dict[str, Make] = {
-    "onnx": lambda files, table, marks: OnnxEmbedder(files, table, marks, threads=2),
-    "openvino-fp32": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="fp32"),
-    "openvino-int8": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="int8"),
-    "openvino-bf16": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, threads=2, tier="bf16"),
+    "onnx": lambda files, table, marks: OnnxEmbedder(files, table, marks, Turns(), threads=2),
+    "openvino-fp32": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, Turns(), threads=2, tier="fp32"),
+    "openvino-int8": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, Turns(), threads=2, tier="int8"),
+    "openvino-bf16": lambda files, table, marks: OpenVinoEmbedder(files, table, marks, Turns(), threads=2, tier="bf16"),
 }
 
 

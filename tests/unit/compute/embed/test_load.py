@@ -17,17 +17,18 @@ from lumikb.compute.embed.model_files import ModelFiles, find_model_files, read_
 from lumikb.compute.embed.models import EmbeddingModel
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.openvino_embedder import OpenVinoEmbedder, multiplies_int8
+from lumikb.compute.embed.turns import Turns
 
 pytestmark = pytest.mark.thorough
 
 
 class WrongEmbedder(OpenVinoEmbedder):
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         return np.roll(super().embed(token_ids), 1, axis=1)
 
 
 class NanEmbedder(OpenVinoEmbedder):
-    def embed(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         return np.full_like(super().embed(token_ids), np.nan)
 
 
@@ -134,4 +135,4 @@ def test_a_damaged_graph_is_the_engines_own_error(
     damaged.graph.write_bytes(b"no graph")
 
     with pytest.raises(EngineError):
-        make(damaged, WordTable(files.words), Marks(101, 102), threads=1)
+        make(damaged, WordTable(files.words), Marks(101, 102), Turns(), threads=1)

@@ -12,6 +12,7 @@ from lumikb.compute.embed.graph import ensure_graph
 from lumikb.compute.embed.model_files import ModelFiles, read_weights
 from lumikb.compute.embed.onnx_embedder import OnnxEmbedder
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.embed.turns import Turns
 
 pytestmark = pytest.mark.thorough
 
@@ -43,7 +44,7 @@ def test_the_packed_model_is_half_the_size_and_as_good(packed: ModelFiles, tmp_p
     files = ensure_graph(packed, tmp_path / "cache")
     tokenizer = Tokenizer(packed.tokenizer)
     marks = Marks(tokenizer.cls_id, tokenizer.sep_id)
-    embedder = OnnxEmbedder(files, WordTable(files.words), marks, threads=2)
+    embedder = OnnxEmbedder(files, WordTable(files.words), marks, Turns(), threads=2)
 
     assert packed.weights.stat().st_size < 46_000_000
     assert self_test(embedder, tokenizer) > 0.999999
