@@ -120,8 +120,13 @@ def put_for_job(record: Record, blobs: BlobStore, job_id: str, data: bytes) -> s
 def clear_job(record: Record, blobs: BlobStore, job: Job) -> None:
     """Erase what the steps of an ended job left for each other and nothing came to refer to."""
     for sha256 in job.blobs:
-        record.write(lambda unit, sha256=sha256: erase_unreferenced(unit, blobs, sha256))
-    record.write(lambda unit: forget_blobs(unit, job.id))
+
+        def erase(unit: UnitOfWork, sha256: str = sha256) -> None:
+            erase_unreferenced(unit, blobs, sha256)
+            if sha256 == job.blobs[-1]:
+                forget_blobs(unit, job.id)
+
+        record.write(erase)
 
 
 def without_text(parsed: ParsedText) -> ParsedText:

@@ -90,11 +90,11 @@ class IngestHandler:
 
     def run(self, job: Job, steps: Steps) -> None:
         """See `JobHandler.run`."""
-        try:
-            for again in itertools.chain([""], (f" again {number}" for number in itertools.count(1))):
-                parsed_key, is_done = steps.run(f"parse{again}", self._parse, job)
-                if is_done:
-                    return
+        for again in itertools.chain([""], (f" again {number}" for number in itertools.count(1))):
+            parsed_key, is_done = steps.run(f"parse{again}", self._parse, job)
+            if is_done:
+                return
+            try:
                 chunks_key, count = steps.run(f"chunk{again}", self._chunk, job, parsed_key)
                 size = max(EMBED_PART, -(-count // EMBED_PARTS_MAX))
                 vectors_keys = [
@@ -103,8 +103,8 @@ class IngestHandler:
                 ]
                 if steps.run(f"store{again}", self._store, job, parsed_key, chunks_key, vectors_keys):
                     return
-        finally:
-            return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
+            finally:
+                return_freed_memory()  # a manual's text, tokens and vectors were some hundred megabytes
 
     def fail(self, unit: UnitOfWork, job: Job, code: str, message: str) -> None:
         """See `JobHandler.fail`: a document that was readable before stays so."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from lumikb.compute.extract.models import Extracted
 from lumikb.kit import clock
@@ -21,6 +21,36 @@ from lumikb.store.record.tables.uploads import uploads
 ALIVE = documents.c.deleted_at.is_(None)
 DOCUMENT_DATE = func.coalesce(documents.c.document_date, documents.c.extracted_date, documents.c.created_at)
 AUTHOR_CHARS_MAX = 300
+
+_LATEST = document_versions.c.id == documents.c.latest_version_id
+_FILTERED = {"deleted_at", "extracted_date", "language", "author"}
+
+
+def _with_versions() -> Select[Any]:
+    version, current = document_versions.c, document_versions.alias("current_versions")
+    return (
+        select(
+            *(column for column in documents.c if column.name not in _FILTERED),
+            version.number.label("version"),
+            version.sha256,
+            version.size_bytes,
+            version.mime_type,
+            version.filename,
+            version.page_count,
+            version.char_count,
+            func.coalesce(chunk_sets.c.chunk_count, 0).label("chunk_count"),
+            current.c.extracted,
+            current.c.number.label("current_version"),
+        )
+        .join(document_versions, _LATEST)
+        .join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id, isouter=True)
+        .join(current, current.c.id == chunk_sets.c.version_id, isouter=True)
+    )
+
+
+# Made once: to make such a statement and its key in the cache takes longer than to read a document.
+_DOCUMENTS = _with_versions()
+_DOCUMENT = _DOCUMENTS.where(documents.c.id == bindparam("document_id"), ALIVE)
 
 _SORTS: dict[DocumentSort, ColumnElement[Any]] = {
     DocumentSort.NAME: func.lower(documents.c.name),
@@ -89,20 +119,20 @@ def create_document(
 
 def find_document(connection: Connection, document_id: str) -> Document | None:
     """The document unless deleted, or None."""
-    row = connection.execute(_documents().where(documents.c.id == document_id, ALIVE)).first()
+    row = connection.execute(_DOCUMENT, {"document_id": document_id}).first()
     return None if row is None else _with_tags(connection, [row])[0]
 
 
 def find_deleted(connection: Connection, document_id: str) -> Document | None:
     """A document that was deleted and not erased yet, or None."""
-    row = connection.execute(_documents().where(documents.c.id == document_id, ~ALIVE)).first()
+    row = connection.execute(_DOCUMENTS.where(documents.c.id == document_id, ~ALIVE)).first()
     return None if row is None else _with_tags(connection, [row])[0]
 
 
 def find_duplicate(connection: Connection, kb_id: str, sha256: str) -> Document | None:
     """The document of the knowledge base whose newest version has these bytes, or None."""
     row = connection.execute(
-        _documents().where(documents.c.kb_id == kb_id, document_versions.c.sha256 == sha256, ALIVE)
+        _DOCUMENTS.where(documents.c.kb_id == kb_id, document_versions.c.sha256 == sha256, ALIVE)
     ).first()
     return None if row is None else _with_tags(connection, [row])[0]
 
@@ -117,7 +147,7 @@ def list_documents(
     total = connection.execute(count).scalar_one()
     order = sort.desc() if wanted.descending else sort.asc()
     rows = connection.execute(
-        _documents().where(*conditions).order_by(order, documents.c.id).limit(page.limit).offset(page.offset)
+        _DOCUMENTS.where(*conditions).order_by(order, documents.c.id).limit(page.limit).offset(page.offset)
     )
     return Page(_with_tags(connection, list(rows)), total, page)
 
@@ -287,32 +317,6 @@ def lock_blob(unit: UnitOfWork, sha256: str) -> None:
     if unit.connection.dialect.name == "postgresql":
         key = int(sha256[:15], 16)
         unit.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
-
-
-_LATEST = document_versions.c.id == documents.c.latest_version_id
-_FILTERED = {"deleted_at", "extracted_date", "language", "author"}
-
-
-def _documents() -> Select[Any]:
-    version, current = document_versions.c, document_versions.alias("current_versions")
-    return (
-        select(
-            *(column for column in documents.c if column.name not in _FILTERED),
-            version.number.label("version"),
-            version.sha256,
-            version.size_bytes,
-            version.mime_type,
-            version.filename,
-            version.page_count,
-            version.char_count,
-            func.coalesce(chunk_sets.c.chunk_count, 0).label("chunk_count"),
-            current.c.extracted,
-            current.c.number.label("current_version"),
-        )
-        .join(document_versions, _LATEST)
-        .join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id, isouter=True)
-        .join(current, current.c.id == chunk_sets.c.version_id, isouter=True)
-    )
 
 
 def _conditions(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
