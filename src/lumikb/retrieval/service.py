@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -53,6 +53,15 @@ class _Gate:
     def of(self, keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         """The same for these chunks."""
         return self.readable, chunks.c.key.in_(keys) & self.condition
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A chunk that passed the gate; the scores are those of `Hit`."""
+
+    key: int
+    score: float
+    relevance: float
 
 
 def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
@@ -125,43 +134,30 @@ class RetrievalService:
         if not kb_ids or document_ids == []:
             return [], True
         vector = self.query_vector(request.query)
-        dense_hits = self._index.search_dense(vector, self._candidates, kb_ids, document_ids)
-        keyword_hits = (
-            self._index.search_lexical(request.query, self._candidates, kb_ids, document_ids) if request.hybrid else []
-        )
-        keyword = dict(keyword_hits)
+        search = self._candidates, kb_ids, document_ids
+        dense = self._index.search_dense(vector, *search, newest=seq)
+        keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
         gate = _Gate(readable(actor), and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters)))
-        candidates = sorted({key for key, _ in dense_hits} | keyword.keys())
-        passed, moved = self._record.read(
-            lambda read: (read_cosines(read, *gate.of(candidates), vector), removed_since(read, seq, kb_ids))
-        )
-        cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
-        ranked = fuse(
-            {key: cosines[key] for key, _ in dense_hits if key in cosines},
-            {key: score for key, score in keyword.items() if key in passed},
-            request.keyword_weight if request.hybrid else 0.0,
-        )
-        relevance = {key: _clip(cosines.get(key, 0.0)) for key, _ in ranked}
-        passing = [(key, score, relevance[key]) for key, score in ranked if relevance[key] >= request.min_score]
-        hits, all_there = self._hits(passing, count, gate)
-        return hits, all_there and not moved
 
-    def _hits(self, ranked: Sequence[tuple[int, float, float]], count: int, gate: "_Gate") -> tuple[list[Hit], bool]:
-        """The first `count` of these keys, scores and relevances whose text is sound, and whether all passed the gate.
+        def pass_gate(connection: Connection) -> tuple[list[Hit], bool]:
+            keys = sorted({key for key, _ in dense} | {key for key, _ in keyword})
+            passed = read_cosines(connection, *gate.of(keys), vector)
+            ranked = _ranked([key for key, _ in dense], dict(keyword), passed, request)
+            return self._hits(connection, ranked, count, gate), not removed_since(connection, seq, kb_ids)
 
-        Their texts are read through the gate, too: between it and the first one time has passed.
-        """
+        return self._record.read(pass_gate)
+
+    def _hits(self, connection: Connection, ranked: list[_Ranked], count: int, gate: _Gate) -> list[Hit]:
+        """The first `count` whose text is sound."""
         hits: list[Hit] = []
-        all_there, at = True, 0
+        at = 0
         while len(hits) < count and at < len(ranked):
             part = ranked[at : at + count - len(hits)]
             at += len(part)
-            passing = gate.of([key for key, _, _ in part])
-            found = self._record.read(lambda read, passing=passing: read_passages(read, *passing))
-            all_there = all_there and len(found) == len(part)
+            found = read_passages(connection, *gate.of([one.key for one in part]))
             passages = {passage.key: passage for passage in self._sound(found)}
-            hits += [Hit(passages[key], score, relevance) for key, score, relevance in part if key in passages]
-        return hits, all_there
+            hits += [Hit(passages[one.key], one.score, one.relevance) for one in part if one.key in passages]
+        return hits
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
@@ -245,6 +241,20 @@ class RetrievalService:
                 part = "text" if altered else "embedding"
                 log.error("passage damaged", document_id=passage.document_id, chunk_id=passage.chunk_id, part=part)
         return sound
+
+
+def _ranked(
+    dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
+) -> list[_Ranked]:
+    """What passed the gate and `min_score`, best first. `passed` holds the cosines, None where there is none."""
+    cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
+    fused = fuse(
+        {key: cosines[key] for key in dense if key in cosines},
+        {key: score for key, score in keyword.items() if key in passed},
+        request.keyword_weight if request.hybrid else 0.0,
+    )
+    ranked = [_Ranked(key, score, _clip(cosines.get(key, 0.0))) for key, score in fused]
+    return [one for one in ranked if one.relevance >= request.min_score]
 
 
 def _clip(cosine: float) -> float:

@@ -52,7 +52,7 @@ def test_a_search_passes_over_what_is_damaged(bench: Bench, caplog: pytest.LogCa
     bench.record.write(damage)
 
     class Index:
-        def search_dense(self, vector: object, k: int, *_: object) -> list[tuple[int, float]]:
+        def search_dense(self, vector: object, k: int, *_: object, **__: object) -> list[tuple[int, float]]:
             return [(key, 1.0) for key in sorted(bench.live())]
 
         search_lexical = search_dense

@@ -205,7 +205,7 @@ def test_a_search_that_meets_the_switch_is_done_again(bench: Bench) -> None:
     asked: list[int] = []
 
     class Index:
-        def search_dense(self, vector: object, k: int, *_: object) -> list[tuple[int, float]]:
+        def search_dense(self, vector: object, k: int, *_: object, **__: object) -> list[tuple[int, float]]:
             found = [(key, 1.0) for key in sorted(bench.live())]
             asked.append(len(found))
             if len(asked) == 1:

@@ -134,9 +134,11 @@ class LocalIndex:
         k: int,
         kb_ids: Collection[str] | None = None,
         document_ids: Collection[str] | None = None,
+        *,
+        newest: int | None = None,
     ) -> list[Hit]:
-        """Up to `k` chunks by approximate cosine with a float32 vector of unit length."""
-        self.catch_up()
+        """Up to `k` chunks by approximate cosine with a float32 vector of unit length; `newest` as in `catch_up`."""
+        self.catch_up(newest)
         keys, scores = self._dense.search(vector, k, self._replica.allowed(kb_ids, document_ids))
         return list(zip(keys.tolist(), scores.tolist(), strict=True))
 
@@ -146,9 +148,11 @@ class LocalIndex:
         k: int,
         kb_ids: Collection[str] | None = None,
         document_ids: Collection[str] | None = None,
+        *,
+        newest: int | None = None,
     ) -> list[Hit]:
-        """Up to `k` chunks by BM25. Any text is a valid query."""
-        self.catch_up()
+        """Up to `k` chunks by BM25. Any text is a valid query. `newest` as in `catch_up`."""
+        self.catch_up(newest)
         generation = self._lexical.generation
         try:
             return self._search_lexical(query, k, kb_ids, document_ids)
@@ -188,14 +192,16 @@ class LocalIndex:
             rows += fresh
         return rows
 
-    def catch_up(self) -> None:
+    def catch_up(self, newest: int | None = None) -> None:
         """Apply what the record logged since the last time; all that was committed before the call is visible after.
 
+        With the number of the newest entry that the caller has read, all that it could read of the record is visible.
         Waits for `open` in another thread; raises `IndexNotOpenError` when that takes too long.
         """
         if not self._opened.wait(_OPEN_WAIT_SECONDS):
             raise IndexNotOpenError
-        newest = self._record.read(max_seq)
+        if newest is None:
+            newest = self._record.read(max_seq)
         if newest != self._seq:
             self._advance()
         if not self._lexical.intact():
