@@ -156,15 +156,7 @@ class Platform:
         self._on_step = _step_timer(self.registry)
         self.relay = OutboxRelay(self.record, {"document.status": [_status_counter(self.registry)]})
         self.local_token = local_token or secrets.token_urlsafe(32)
-        self.identity = IdentityService(
-            self.record,
-            TokenSigner(secret),
-            TokenLives(
-                timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds)
-            ),
-            SignInLimit(settings.rate_login_per_minute),
-            local_token=self.local_token,
-        )
+        self.identity = _identity(settings, self.record, secret, self.local_token)
         self._stopping = threading.Event()
         self.verifier = Verifier(
             self.record,
@@ -179,33 +171,22 @@ class Platform:
         self._opened_at = time.monotonic()
         # Set when what starts behind the server could not: it will never be ready.
         self.failed = threading.Event()
-        defaults = KbSettings(
-            settings.chunk_tokens,
-            settings.chunk_overlap,
-            ChunkStrategy(settings.chunk_strategy),
-            settings.ocr_languages,
-            EmbeddingModel(settings.embedding_model),
-        )
+        defaults = _kb_defaults(settings)
         self.kb_settings = KbSettingsService(self.bases, defaults, ocr_data_dir=settings.ocr_data_dir)
-        self._handlers: dict[str, JobHandler] = {
-            INGEST_JOB: IngestHandler(
-                self.record,
-                self.blobs,
-                self.parser,
-                self.models,
-                passwords,
-                defaults,
-                stopping=self._stopping.is_set,
-            ),
-            REPROCESS_JOB: ReprocessHandler(
-                self.record, self.blobs, self.parser, self.models, stopping=self._stopping.is_set
-            ),
-            PURGE_JOB: PurgeHandler(self.record, self.blobs),
-        }
+        self._handlers = self._job_handlers(passwords, defaults)
         self.setup_token: str | None = None
         self._jobs: Any = None
         self._jobs_started = threading.Event()
         self._starter: threading.Thread | None = None
+
+    def _job_handlers(self, passwords: Sealer, defaults: KbSettings) -> dict[str, JobHandler]:
+        tools = self.record, self.blobs, self.parser, self.models
+        stopping = self._stopping.is_set
+        return {
+            INGEST_JOB: IngestHandler(*tools, passwords, defaults, stopping=stopping),
+            REPROCESS_JOB: ReprocessHandler(*tools, stopping=stopping),
+            PURGE_JOB: PurgeHandler(self.record, self.blobs),
+        }
 
     def open(self) -> None:
         """Open the record; the index and the job workers start behind it, and requests that need them wait.
@@ -391,6 +372,22 @@ def _step_timer(registry: CollectorRegistry) -> Callable[[str, str, float], None
         histogram.labels(job_type, step.partition(" ")[0]).observe(seconds)
 
     return count
+
+
+def _kb_defaults(settings: Settings) -> KbSettings:
+    return KbSettings(
+        settings.chunk_tokens,
+        settings.chunk_overlap,
+        ChunkStrategy(settings.chunk_strategy),
+        settings.ocr_languages,
+        EmbeddingModel(settings.embedding_model),
+    )
+
+
+def _identity(settings: Settings, record: Record, secret: str, local_token: str) -> IdentityService:
+    lives = TokenLives(timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds))
+    limit = SignInLimit(settings.rate_login_per_minute)
+    return IdentityService(record, TokenSigner(secret), lives, limit, local_token=local_token)
 
 
 def _parse_limits(settings: Settings) -> ParseLimits:
