@@ -180,7 +180,9 @@ def test_a_running_server_is_talked_to(served: Cli, server: LumiServer, papers: 
     assert "There are: " in served("search", "roses", "--kb", "Nothing", code=3)[1]
     assert "§ Garden, chars" in served("ask", "When are the roses watered?")[0]
 
-    documents = served.json("documents", "list", "--kb", "Papers", "--status", "ready")["data"]
+    arguments = ["documents", "list", "--kb", "Papers"]
+    assert served.json(*arguments, "--status", "archived")["data"] == []
+    documents = served.json(*arguments, "--status", "ready", "--status", "archived")["data"]
     served("documents", "delete", documents[0]["id"])
     served("documents", "delete", documents[0]["id"], code=3)
     status = served.json("status")

@@ -21,12 +21,15 @@ class Status(StrEnum):
     PROCESSING = "PROCESSING"
     READY = "READY"
     FAILED = "FAILED"
+    ARCHIVED = "ARCHIVED"
 
 
 @app.command("list")
 def list_command(
     kb: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a knowledge base; none: all.")] = None,
-    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only documents that stand so.")] = None,
+    status: Annotated[
+        list[Status] | None, typer.Option(case_sensitive=False, help="Only documents that stand so; may be repeated.")
+    ] = None,
     language: Language = None,
     author: Author = None,
     limit: Annotated[int, typer.Option(min=1, help="Most documents, the newest first.")] = 100,

@@ -46,8 +46,9 @@ def matching_document_ids(connection: Connection, kb_ids: Sequence[str], filters
     statement = select(documents.c.id).where(
         documents.c.kb_id.in_(kb_ids), documents.c.deleted_at.is_(None), *filter_conditions(filters)
     )
-    if filters.mime_types:  # a version for each document takes as long as all else
-        statement = statement.join(document_versions, document_versions.c.id == documents.c.latest_version_id)
+    if filters.mime_types:  # of the version that answers, as in the gate; to join it always takes as long as all else
+        statement = statement.join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id)
+        statement = statement.join(document_versions, document_versions.c.id == chunk_sets.c.version_id)
     return list(connection.execute(statement).scalars())
 
 

@@ -70,6 +70,9 @@ def test_a_version_that_cannot_be_read_leaves_the_old_one_answering(api: LumiCli
     document = poll(lambda: next((one for one in [api.document(mill["id"])] if one["last_error"]), None), "the failure")
     assert (document["status"], document["version"]) == ("READY", 2)
     assert found(api, mill, "mill of Ostwald")
+    for mime_type, answers in {"text/plain": True, "application/pdf": False}.items():
+        filters = {"mime_types": [mime_type]}
+        assert bool(api.search("mill of Ostwald", kb_ids=[mill["kb_id"]], filters=filters)) == answers
     assert api.get(f"{path_of(mill)}/content").json()["text"] == FIRST
     assert api.post(f"{path_of(mill)}/retry").status_code == 202
     api.wait_until_ended(mill["id"])
