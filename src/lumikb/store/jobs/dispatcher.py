@@ -1,6 +1,7 @@
 """The dispatcher: starts jobs of the record on the engine, and takes over the work of processes that died."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -131,8 +132,8 @@ class Dispatcher:
         clean_up = _Every(CLEAN_UP_SECONDS, self.clean_up)
         while not self._stop.is_set():
             try:
-                sweep.tick(IDLE_SECONDS)
-                clean_up.tick(IDLE_SECONDS)
+                sweep.call_if_due()
+                clean_up.call_if_due()
                 self.dispatch()
             except LumiError as error:
                 log.error("dispatcher waits", reason=error.message)
@@ -149,15 +150,14 @@ class Dispatcher:
 
 
 class _Every:
-    """Calls something about every `seconds`, measured in ticks of a loop."""
+    """Calls something every `seconds`, as nearly as it is asked."""
 
     def __init__(self, seconds: float, call: Callable[[], None]) -> None:
         self._seconds = seconds
         self._call = call
-        self._passed = 0.0
+        self._due = time.monotonic() + seconds
 
-    def tick(self, seconds: float) -> None:
-        self._passed += seconds
-        if self._passed >= self._seconds:
-            self._passed = 0.0
+    def call_if_due(self) -> None:
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._seconds
             self._call()
