@@ -44,6 +44,8 @@ def lines(text: str, offset: int = 0) -> Iterator[tuple[int, str]]:
 
 def squeeze(text: str) -> str:
     """`text` cleaned, every run of white space made one space, the ends stripped."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # most are, and this takes a sixth of the time
+        return text.strip()
     return _SPACES.sub(" ", clean(text)).strip()
 
 

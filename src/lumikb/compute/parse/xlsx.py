@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, attribute, prefixed
 from lumikb.compute.parse.table import Cell, TableWriter
@@ -104,7 +105,7 @@ class _Values:
 
     def __init__(self, strings: list[str], kinds: list[str], epoch: datetime) -> None:
         self._strings = strings
-        self._kinds = kinds
+        self._kind_of = {str(style): kind for style, kind in enumerate(kinds) if kind}
         self._epoch = epoch
 
     def show(self, raw: str, cell_type: str, style: str) -> str:
@@ -116,8 +117,7 @@ class _Values:
             return "TRUE" if raw.strip() == "1" else "FALSE"
         if cell_type not in {"", "n"}:
             return raw
-        index = _number(style)
-        kind = self._kinds[index] if 0 <= index < len(self._kinds) else ""
+        kind = self._kind_of.get(style, "")
         try:
             number = float(raw)
             if kind == "date":
@@ -152,8 +152,9 @@ class _Sheet(PartReader):
         if name == "row":
             self._row, self._column = [], -1
         elif name == "c":
-            self._column = column_of(attribute(attributes, "r"), self._column + 1)
-            self._type, self._style = attribute(attributes, "t"), attribute(attributes, "s")
+            # ECMA-376, 18.3.1.4: none of them has a prefix.
+            self._column = column_of(attributes.get("r", ""), self._column + 1)
+            self._type, self._style = attributes.get("t", ""), attributes.get("s", "")
             self._parts.clear()
             self._formula.clear()
         elif name in {"v", "t"}:
@@ -178,12 +179,18 @@ class _Sheet(PartReader):
 
 def column_of(reference: str, default: int) -> int:
     """Column from 0 of a cell reference such as `AB12`, `default` when it has none."""
+    column = _column(reference[:4].rstrip("0123456789"))
+    return default if column is None else column
+
+
+@lru_cache(COLUMNS_MAX)
+def _column(letters: str) -> int | None:
     column = 0
-    for char in reference[:3].upper():
+    for char in letters.upper():
         if not "A" <= char <= "Z":
-            break
+            return None
         column = column * 26 + ord(char) - ord("A") + 1
-    return column - 1 if 0 < column <= COLUMNS_MAX else default
+    return column - 1 if 0 < column <= COLUMNS_MAX else None
 
 
 def _number(text: str) -> int:
