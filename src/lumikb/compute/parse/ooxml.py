@@ -41,9 +41,14 @@ def is_on(attributes: Attributes) -> bool:
 
 
 class PartReader:
-    """Receives the elements of one part, by local name, in document order. Elements in `skipped` are left out whole."""
+    """Receives the elements of one part, by local name, in document order.
+
+    Elements in `skipped` are left out whole. Where `elements` names some, the others are passed over, but not what is in
+    them.
+    """
 
     skipped: frozenset[str] = frozenset()
+    elements: frozenset[str] | None = None
 
     def start(self, name: str, attributes: Attributes) -> None:
         """An element opens."""
@@ -94,9 +99,9 @@ class Package:
         _connect(parser, reader)
         try:
             with self._open(part) as stream:
-                while piece := stream.read(_READ_BYTES):
+                while len(piece := stream.read(_READ_BYTES)) == _READ_BYTES:
                     parser.Parse(piece, False)
-            parser.Parse(b"", True)
+            parser.Parse(piece, True)
         except (*UNPACK_ERRORS, KeyError, expat.ExpatError) as exc:
             raise_corrupted(exc)
 
@@ -221,7 +226,7 @@ class PropertyReader(PartReader):
 
 
 def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
-    skipped, depth = reader.skipped, 0
+    skipped, elements, depth = reader.skipped, reader.elements, 0
 
     def start(name: str, attributes: Attributes) -> None:
         nonlocal depth
@@ -230,7 +235,7 @@ def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
             if not depth:
                 reader.skip(name)
             depth += 1
-        else:
+        elif elements is None or name in elements:
             reader.start(name, attributes)
 
     def end(name: str) -> None:
@@ -238,7 +243,9 @@ def _connect(parser: expat.XMLParserType, reader: PartReader) -> None:
         if depth:
             depth -= 1
         else:
-            reader.end(name.rpartition(":")[2])
+            name = name.rpartition(":")[2]
+            if elements is None or name in elements:
+                reader.end(name)
 
     def text(data: str) -> None:
         if not depth:

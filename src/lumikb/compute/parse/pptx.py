@@ -63,6 +63,7 @@ class _Slide(PartReader):
     """
 
     skipped = frozenset({"Fallback", "tabLst"})
+    elements = frozenset({"ph", "t", "br", "fld", "chart", "p", "tr", "tc", "sp", "graphicFrame"})
 
     def __init__(self, charts: dict[str, str]) -> None:
         self.titles: list[str] = []
