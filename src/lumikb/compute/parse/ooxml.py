@@ -43,8 +43,8 @@ def is_on(attributes: Attributes) -> bool:
 class PartReader:
     """Receives the elements of one part, by local name, in document order.
 
-    Elements in `skipped` are left out whole. Where `elements` names some, the others are passed over, but not what is in
-    them.
+    Elements in `skipped` are left out whole. Where `elements` names some, the others are passed over, but not what is
+    in them.
     """
 
     skipped: frozenset[str] = frozenset()
