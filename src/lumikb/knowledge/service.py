@@ -48,7 +48,7 @@ from lumikb.store.blobs.errors import BlobDamagedError
 from lumikb.store.blobs.intact import intact_stream
 from lumikb.store.blobs.port import BlobStore, StoredBlob
 from lumikb.store.jobs.models import PRIORITY_INTERACTIVE, PRIORITY_SMALL
-from lumikb.store.jobs.repository import create_job
+from lumikb.store.jobs.repository import create_job, find_job
 from lumikb.store.record.engine import Record, UnitOfWork
 
 INGEST_JOB = "document.ingest"
@@ -279,7 +279,8 @@ class DocumentService:
             error_message=None,
             retry_count=document.retry_count + 1,
         )
-        return self.enqueue_ingest(unit, actor, document.id, None, password)
+        job = find_job(unit.connection, document.job_id or "")
+        return self.enqueue_ingest(unit, actor, document.id, job.priority if job else None, password)
 
 
 def _existing(connection: Connection, document_id: str) -> Document:

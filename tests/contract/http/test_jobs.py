@@ -67,7 +67,7 @@ def job_of(api: LumiClient, document: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def begun(api: LumiClient, kb_id: str) -> dict[str, Any]:
     """A document in the middle of its ingestion."""
-    document = api.upload(kb_id, "long.txt", LONG_TEXT)
+    document = api.upload(kb_id, "long.txt", LONG_TEXT, priority="30")
     poll(lambda: job_of(api, document)["progress"] >= 30, "the embedding's begin")
     return document
 
@@ -87,6 +87,7 @@ def test_a_cancelled_job_leaves_a_document_that_can_be_tried_again(
     again = api.post(f"{prefix}/jobs/{begun['job_id']}/retry")
     assert again.status_code == 202, again.text
     assert again.json()["id"] != begun["job_id"]
+    assert again.json()["priority"] == job["priority"] == 30
     assert api.wait_until_ended(begun["id"])["status"] == "READY"
     assert job_of(api, begun)["status"] == "cancelled"
 

@@ -1,12 +1,18 @@
 """What can go wrong between a text and its vector."""
 
-from lumikb.kit.errors import InvalidInputError, LumiError
+from lumikb.kit.errors import InvalidInputError, LumiError, UnavailableError
 
 
 class ModelMissingError(LumiError):
     """No embedding model is installed; the message says what to do."""
 
     code = "MODEL_MISSING"
+
+
+class ModelCacheError(UnavailableError):
+    """What the engines read of the model could not be written into the data directory."""
+
+    code = "MODEL_CACHE_UNAVAILABLE"
 
 
 class EngineError(LumiError):

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lumikb.compute.embed.errors import ModelCacheError
 from lumikb.compute.embed.model_files import ModelFiles, read_weights
 
 # Part of the cache's key: raise it with every change to what this module writes.
@@ -71,19 +72,29 @@ def digest_of(model: ModelFiles) -> str:
 
 
 def build_once(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill the folder, unless it is there. Processes may race: the first to rename its own wins."""
+    """Let `write` fill the folder, unless it is there. Processes may race: the first to rename its own wins.
+
+    Raises `ModelCacheError` when the files cannot be written.
+    """
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
     try:
-        write(building)
-        for path in building.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        _rename_unless_there(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+        try:
+            write(building)
+            for path in building.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            _rename_unless_there(building, folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise ModelCacheError(
+            f"The embedding model cannot be prepared in {folder.parent}: {reason}. It needs some 50 MB there.",
+            service="models",
+        ) from exc
 
 
 def save_graph(model: Any, path: Path, weights: str) -> None:

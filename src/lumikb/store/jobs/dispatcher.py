@@ -65,7 +65,7 @@ class Dispatcher:
     def dispatch(self) -> int:
         """Start what is due, most urgent first, as far as there are places; gives how many jobs that were.
 
-        While jobs that may take minutes have all places, small ones have one beside these.
+        While jobs that may take minutes have all places, small and urgent ones have one beside these.
         """
         return sum(self._fill(lane) for lane in Lane)
 
@@ -93,7 +93,7 @@ class Dispatcher:
             case Lane.MAIN:
                 return repository.undispatched_jobs(read, limit, but_types=background)
             case Lane.SMALL:
-                return repository.undispatched_jobs(read, limit, but_types=background, priority=PRIORITY_SMALL)
+                return repository.undispatched_jobs(read, limit, but_types=background, priority_max=PRIORITY_SMALL)
             case Lane.BACKGROUND:
                 return repository.undispatched_jobs(read, limit, types=background)
 

@@ -145,7 +145,7 @@ def undispatched_jobs(
     *,
     types: Collection[str] | None = None,
     but_types: Collection[str] = (),
-    priority: int | None = None,
+    priority_max: int | None = None,
 ) -> list[str]:
     """Ids of open jobs that are due and nobody has claimed, most urgent first."""
     conditions: list[ColumnElement[bool]] = [
@@ -156,8 +156,8 @@ def undispatched_jobs(
     ]
     if types is not None:
         conditions.append(jobs.c.type.in_(types))
-    if priority is not None:
-        conditions.append(jobs.c.priority == priority)
+    if priority_max is not None:
+        conditions.append(jobs.c.priority <= priority_max)
     statement = select(jobs.c.id).where(*conditions).order_by(jobs.c.priority, jobs.c.id).limit(limit)
     return list(connection.execute(statement).scalars())
 

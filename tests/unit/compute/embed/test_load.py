@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lumikb.compute.embed import load, model_files
 from lumikb.compute.embed.embedder import COSINE_MIN, COSINE_MIN_INT8, Embedder, Marks, WordTable, self_test
-from lumikb.compute.embed.errors import EngineError, ModelMissingError
+from lumikb.compute.embed.errors import EngineError, ModelCacheError, ModelMissingError
 from lumikb.compute.embed.graph import GraphFiles, ensure_graph
 from lumikb.compute.embed.load import Engine, load_models
 from lumikb.compute.embed.model_files import ModelFiles, find_model_files, read_weights
@@ -115,6 +115,15 @@ def test_the_graph_is_built_once_and_leaves_no_rubbish(model_files: ModelFiles, 
     assert second == first
     assert second.graph.stat().st_mtime_ns == written
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_a_passing_outage(model_files: ModelFiles, tmp_path: Path) -> None:
+    (tmp_path / "models").write_bytes(b"no folder")
+
+    with pytest.raises(ModelCacheError, match=str(tmp_path)) as caught:
+        ensure_graph(model_files, tmp_path / "models")
+
+    assert caught.value.retryable
 
 
 def test_importing_the_package_loads_no_engine() -> None:

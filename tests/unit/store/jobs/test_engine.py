@@ -274,7 +274,7 @@ def test_an_urgent_job_overtakes_all_that_wait(workshop: Workshop, gate: threadi
     dispatcher = workshop.dispatcher()
     bulk = [workshop.create(priority=100) for _ in range(4)]
     assert (dispatcher.dispatch(), dispatcher.dispatch()) == (1, 0)
-    urgent = workshop.create(priority=1)
+    urgent = workshop.create(priority=20)
     assert dispatcher.dispatch() == 0
     gate.set()
     work_off(workshop, dispatcher, [*bulk, urgent])
@@ -341,15 +341,15 @@ def test_the_most_urgent_job_comes_first(workshop: Workshop, gate: threading.Eve
     first = workshop.create()
     dispatcher.dispatch()
     poll(lambda: workshop.job(first).status is JobStatus.PROCESSING, "the first job's start", 30)
-    late, soon = workshop.create(priority=100), workshop.create(priority=1)
+    late, soon = workshop.create(priority=100), workshop.create(priority=20)
     gate.set()
     work_off(workshop, dispatcher, [first, late, soon])
     assert order == [first, soon, late]
 
 
-def test_a_small_job_does_not_wait_behind_large_ones(workshop: Workshop, gate: threading.Event) -> None:
+def test_small_and_urgent_jobs_do_not_wait_behind_large_ones(workshop: Workshop, gate: threading.Event) -> None:
     def work(job: Job) -> str:
-        if job.priority != PRIORITY_SMALL:
+        if job.priority > PRIORITY_SMALL:
             gate.wait(30)
         return "done"
 
@@ -357,7 +357,7 @@ def test_a_small_job_does_not_wait_behind_large_ones(workshop: Workshop, gate: t
     dispatcher = workshop.dispatcher()
     large = [workshop.create() for _ in range(4)]
     assert dispatcher.dispatch() == 2
-    small = [workshop.create(priority=PRIORITY_SMALL) for _ in range(5)]
+    small = [*(workshop.create(priority=PRIORITY_SMALL) for _ in range(4)), workshop.create(priority=1)]
     assert dispatcher.dispatch() == 1  # the others wait in the record
     work_off(workshop, dispatcher, small)
     assert {workshop.job(one).status for one in large} <= {JobStatus.QUEUED, JobStatus.PROCESSING}
