@@ -4,6 +4,7 @@ Each carries the id it belongs to, so that no two owners ever share one and each
 """
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -119,14 +120,14 @@ def put_for_job(record: Record, blobs: BlobStore, job_id: str, data: bytes) -> s
 
 def clear_job(record: Record, blobs: BlobStore, job: Job) -> None:
     """Erase what the steps of an ended job left for each other and nothing came to refer to."""
+
+    def erase(unit: UnitOfWork, sha256: str) -> None:
+        erase_unreferenced(unit, blobs, sha256)
+        if sha256 == job.blobs[-1]:
+            forget_blobs(unit, job.id)
+
     for sha256 in job.blobs:
-
-        def erase(unit: UnitOfWork, sha256: str = sha256) -> None:
-            erase_unreferenced(unit, blobs, sha256)
-            if sha256 == job.blobs[-1]:
-                forget_blobs(unit, job.id)
-
-        record.write(erase)
+        record.write(partial(erase, sha256=sha256))
 
 
 def without_text(parsed: ParsedText) -> ParsedText:

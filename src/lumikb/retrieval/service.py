@@ -1,12 +1,10 @@
 """Search: both legs from the index, the gate of the record, fusion."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +17,7 @@ from lumikb.compute.embed.load import Models
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
+from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.errors import NothingToCompareError
@@ -41,18 +40,6 @@ TRIES_MAX = 4
 DAMAGE_TOLD_MAX = 10_000
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class _Gate:
-    """What lets a chunk pass: knowledge bases that the actor may read, and what the search asks for."""
-
-    readable: ColumnElement[bool]
-    condition: ColumnElement[bool]
-
-    def of(self, keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        """The same for these chunks."""
-        return self.readable, chunks.c.key.in_(keys) & self.condition
 
 
 @dataclass(frozen=True)
@@ -94,8 +81,7 @@ class RetrievalService:
         self._models = models
         self._candidates = candidates
         self._analysis = Analysis()
-        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._vectors_lock = Lock()
+        self._vectors: Recent[str, NDArray[np.float32]] = Recent(QUERY_VECTORS_CACHED)
         self._damage_told: set[int] = set()
         self._pool = ThreadPoolExecutor(SEARCH_THREADS, "search")
 
@@ -137,27 +123,26 @@ class RetrievalService:
         search = self._candidates, kb_ids, document_ids
         dense = self._index.search_dense(vector, *search, newest=seq)
         keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
-        gate = _Gate(readable(actor), and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters)))
+        wanted = and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters))
+
+        def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+            return readable(actor), wanted & chunks.c.key.in_(keys)
 
         def pass_gate(connection: Connection) -> tuple[list[Hit], bool]:
             keys = sorted({key for key, _ in dense} | {key for key, _ in keyword})
-            passed = read_cosines(connection, *gate.of(keys), vector)
-            ranked = _ranked([key for key, _ in dense], dict(keyword), passed, request)
-            return self._hits(connection, ranked, count, gate), not removed_since(connection, seq, kb_ids)
+            passed = read_cosines(connection, *gate(keys), vector)
+            while True:
+                best = _ranked([key for key, _ in dense], dict(keyword), passed, request)[:count]
+                found = read_passages(connection, *gate([one.key for one in best]))
+                passages = {passage.key: passage for passage in self._sound(found)}
+                damaged = [one.key for one in best if one.key not in passages]
+                if not damaged:
+                    hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
+                    return hits, not removed_since(connection, seq, kb_ids)
+                for key in damaged:
+                    del passed[key]
 
         return self._record.read(pass_gate)
-
-    def _hits(self, connection: Connection, ranked: list[_Ranked], count: int, gate: _Gate) -> list[Hit]:
-        """The first `count` whose text is sound."""
-        hits: list[Hit] = []
-        at = 0
-        while len(hits) < count and at < len(ranked):
-            part = ranked[at : at + count - len(hits)]
-            at += len(part)
-            found = read_passages(connection, *gate.of([one.key for one in part]))
-            passages = {passage.key: passage for passage in self._sound(found)}
-            hits += [Hit(passages[one.key], one.score, one.relevance) for one in part if one.key in passages]
-        return hits
 
     def similar(
         self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
@@ -189,17 +174,13 @@ class RetrievalService:
 
     def query_vector(self, query: str) -> NDArray[np.float32]:
         """The query's vector; the last ones are kept. A query past the model's bound is read up to it."""
-        with self._vectors_lock:
-            if query in self._vectors:
-                self._vectors.move_to_end(query)
-                return self._vectors[query]
+        known = self._vectors.get([query])
+        if known:
+            return known[query]
         models = self._models()
         ids = models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]
         vector = models.embedder.embed([ids], interactive=True)[0]
-        with self._vectors_lock:
-            self._vectors[query] = vector
-            while len(self._vectors) > QUERY_VECTORS_CACHED:
-                self._vectors.popitem(last=False)
+        self._vectors.put({query: vector})
         return vector
 
     def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -29,6 +29,9 @@ COSINE_MIN = 0.9999
 # The same for 8-bit integers.
 COSINE_MIN_INT8 = 0.98
 
+# Of a pass while people ask: a query waits for the one that it meets.
+PASS_TOKENS_ASKED = 256
+
 # From this many texts on, a call is a bulk run, whose memory goes back to the system.
 _BULK_TEXTS = 64
 
@@ -99,11 +102,10 @@ def embed_in_passes(
     *,
     interactive: bool,
     pass_tokens: int,
-    pass_tokens_asked: int,
 ) -> NDArray[np.float32]:
     """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given.
 
-    Each pass waits for its turn. It has at most `pass_tokens`, padding included, or those of `_asked` while people ask.
+    Each pass waits for its turn. It has at most `pass_tokens`, padding included, and few while people ask.
     """
     longest = max(map(len, token_ids), default=0)
     if longest > TEXT_TOKENS_MAX:
@@ -115,7 +117,7 @@ def embed_in_passes(
     vectors = np.empty((len(token_ids), DIMENSIONS), np.float32)
 
     def tokens_max() -> int:
-        return pass_tokens_asked if turns.asked_lately else pass_tokens
+        return PASS_TOKENS_ASKED if turns.asked_lately else pass_tokens
 
     for texts, width in plan_passes([len(ids) + 2 for ids in token_ids], tokens_max):
         ids = np.zeros((len(texts), width), np.int32)

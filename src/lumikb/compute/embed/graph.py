@@ -11,7 +11,6 @@ and gives `embedding`: float32 (texts, 384), the mean over a text's tokens at un
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,15 +79,13 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> None:
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
-        try:
+        with tempfile.TemporaryDirectory("", "building-", folder.parent, ignore_cleanup_errors=True) as name:
+            building = Path(name)
             write(building)
             for path in building.iterdir():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
             _rename_unless_there(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise ModelCacheError(

@@ -14,8 +14,6 @@ from lumikb.compute.embed.turns import Turns
 
 # As fast as any larger one (58 texts/s of 128 tokens), and the process peaks at 190 MB instead of 264 with 2,048.
 _PASS_TOKENS = 512
-# A query waits for the pass that it meets.
-_PASS_TOKENS_ASKED = 256
 
 
 class OnnxEmbedder:
@@ -51,7 +49,6 @@ class OnnxEmbedder:
             self._turns,
             interactive=interactive,
             pass_tokens=_PASS_TOKENS,
-            pass_tokens_asked=_PASS_TOKENS_ASKED,
         )
 
     def _forward(self, words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:

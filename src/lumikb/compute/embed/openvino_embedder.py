@@ -16,7 +16,6 @@ from lumikb.compute.embed.turns import Turns
 # Large passes embed a sixth more texts a second, but a query waits for the pass it meets, and four times as long. So
 # passes are large as long as nobody asks.
 _PASS_TOKENS = 1024
-_PASS_TOKENS_ASKED = 256
 
 # Shapes whose prepared code is kept: each costs megabytes, and sentences come in dozens of shapes.
 _SHAPES_KEPT = 16
@@ -81,7 +80,6 @@ class OpenVinoEmbedder:
             self._turns,
             interactive=interactive,
             pass_tokens=_PASS_TOKENS,
-            pass_tokens_asked=_PASS_TOKENS_ASKED,
         )
 
 

@@ -179,16 +179,16 @@ class _Sheet(PartReader):
 
 def column_of(reference: str, default: int) -> int:
     """Column from 0 of a cell reference such as `AB12`, `default` when it has none."""
-    column = _column(reference[:4].rstrip("0123456789"))
+    column = _column(reference[:3])
     return default if column is None else column
 
 
 @lru_cache(COLUMNS_MAX)
-def _column(letters: str) -> int | None:
+def _column(reference: str) -> int | None:
     column = 0
-    for char in letters.upper():
+    for char in reference.upper():
         if not "A" <= char <= "Z":
-            return None
+            break
         column = column * 26 + ord(char) - ord("A") + 1
     return column - 1 if 0 < column <= COLUMNS_MAX else None
 

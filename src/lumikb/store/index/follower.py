@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.store.index.analysis import AnalysedRow, LexicalRow
 from lumikb.store.index.dense import VectorScan
@@ -24,7 +25,6 @@ from lumikb.store.index.errors import (
     IndexLockedError,
     IndexNotOpenError,
 )
-from lumikb.store.index.hot_rows import HotRows
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
@@ -38,6 +38,8 @@ _CHUNKS_PER_READ = 4_000
 _ROWS_PER_READ = 2_000
 # Scoring the tail costs some 6 µs a row, so at most 6 ms a search; past this the search that meets it commits it first.
 _TAIL_ROWS_MAX = 1_000
+# Analysed rows of the last searches, some 3 kB each.
+_ROWS_KEPT = 4_096
 # A commit costs 14-22 ms however many rows it holds, and searches see the tail: changes of half a second share one.
 _GROUP_SECONDS = 0.5
 _FAILURE_PAUSE_SECONDS_MAX = 60.0
@@ -85,7 +87,8 @@ class LocalIndex:
         self._record = record
         self._replica = DenseReplica(dimensions)
         self._lexical = TantivyLexicalIndex(directory, self._note_damage)
-        self._hot = HotRows()
+        # To read and analyse the rows of a search takes half of its time.
+        self._hot: Recent[int, AnalysedRow] = Recent(_ROWS_KEPT)
         self._poll_seconds = poll_seconds
         self._seq = 0
         # Never changed in place: a search works on the one it found.
@@ -184,13 +187,13 @@ class LocalIndex:
 
     def _analysed(self, keys: Sequence[int]) -> list[AnalysedRow]:
         """Those of the rows that were alive when they were read, lately or now."""
-        rows, missing = self._hot.get(keys)
-        if missing:
+        rows = self._hot.get(keys)
+        if missing := [key for key in keys if key not in rows]:
             texts = self._record.read(lambda read: live_rows(read, missing, with_text=True, with_embedding=False))
-            fresh = [self._lexical.analyse(_lexical_row(row)) for row in texts]
+            fresh = {row.key: self._lexical.analyse(_lexical_row(row)) for row in texts}
             self._hot.put(fresh)
-            rows += fresh
-        return rows
+            rows |= fresh
+        return list(rows.values())
 
     def catch_up(self, newest: int | None = None) -> None:
         """Apply what the record logged since the last time; all that was committed before the call is visible after.
