@@ -122,10 +122,10 @@ class Settings:
         2, "Documents that are processed at the same time by one process, beside a small one.", low=1, high=64
     )
     parse_seconds_max: float = setting(
-        120.0, "Bound on the wall clock and processor time of parsing one document.", low=1, high=3600
+        30.0, "Bound on the processor time of parsing one document, and on half of its wall clock.", low=1, high=3600
     )
     parse_memory_bytes_max: int = setting(
-        2_147_483_648, "Bound on the address space of a parser's process.", low=1 << 28, high=1 << 40
+        1_073_741_824, "Bound on the address space of a parser's process.", low=1 << 28, high=1 << 40
     )
     parse_text_chars_max: int = setting(
         50_000_000, "Longest text that is taken from one document, in characters.", low=1000, high=1 << 32

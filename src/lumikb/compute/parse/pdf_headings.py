@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,14 +62,7 @@ class HeadingFinder:
         """The page `number`, whose text starts at `start`."""
         boxes = page.boxes.boxes
         shown = has_box(boxes)
-        heights: list[float] = np.where(shown, boxes[:, 3] - boxes[:, 1], 0).tolist()
-        spans: list[tuple[int, int, float]] = []
-        at = 0
-        for text in page.text.split("\n"):
-            own = sorted(height for height in heights[at : at + len(text)] if height)
-            if own and len(self._lines) + len(spans) < LINES_MAX:
-                spans.append((at, at + len(text), _median(own)))
-            at += len(text) + 1
+        spans = _line_heights(page.text, boxes, shown)[: LINES_MAX - len(self._lines)]
         in_margin = _in_margin(boxes, shown, spans)
         for at, end, height in spans:
             bold = bool(page.bold_lines) and int(page.boxes.lines[at]) in page.bold_lines
@@ -113,6 +106,23 @@ class HeadingFinder:
             for first, last in pairwise(starts):
                 if last - first <= _TITLE_LINES_MAX and _is_title(" ".join(line.text for line in group[first:last])):
                     yield group[first:last]
+
+
+def _line_heights(text: str, boxes: Boxes, shown: NDArray[np.bool_]) -> list[tuple[int, int, float]]:
+    """(start, end, median height of its characters) of each line that shows something."""
+    at = np.flatnonzero(shown)
+    if not len(at):
+        return []
+    ends = np.array([*accumulate((len(line) + 1 for line in text.split("\n")), initial=0)], np.intp)
+    lines = np.searchsorted(ends, at, side="right") - 1
+    heights = boxes[at, 3] - boxes[at, 1]
+    firsts = np.flatnonzero(np.diff(lines, prepend=-1))
+    if not np.array_equal(np.minimum.reduceat(heights, firsts), np.maximum.reduceat(heights, firsts)):
+        heights = heights[np.lexsort((heights, lines))]
+    counts = np.diff(firsts, append=len(at))
+    medians = (heights[firsts + (counts - 1) // 2] + heights[firsts + counts // 2]) / 2
+    lines = lines[firsts]
+    return list(zip(ends[lines].tolist(), (ends[lines + 1] - 1).tolist(), medians.tolist(), strict=True))
 
 
 def _is_candidate(line: _Line, body: float, bold_tells: bool) -> bool:
@@ -180,11 +190,6 @@ def _is_title(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
     first = next((char for char in text if char.isalpha()), "")
     return letters >= 3 and letters * 2 >= len(text) and not first.islower() and text.rstrip()[-1] not in ".,;:"
-
-
-def _median(ordered: list[float]) -> float:
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return low if low == high else (low + high) / 2
 
 
 def _levels(heights: list[float]) -> dict[float, int]:

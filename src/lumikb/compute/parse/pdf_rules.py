@@ -2,8 +2,7 @@
 
 import ctypes
 from dataclasses import dataclass
-from itertools import islice, repeat
-from typing import Any
+from itertools import repeat
 
 import numpy as np
 import pypdfium2
@@ -25,6 +24,16 @@ _NEAR = 3.0
 _get_object = fast(raw.FPDFPage_GetObject, ctypes.c_void_p)
 _get_type = fast(raw.FPDFPageObj_GetType, ctypes.c_int, ctypes.c_void_p)
 _get_bounds = fast(raw.FPDFPageObj_GetBounds, ctypes.c_int, *[ctypes.c_void_p] * 5)
+_get_segment = fast(raw.FPDFPath_GetPathSegment, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+_get_point = fast(raw.FPDFPathSegment_GetPoint, ctypes.c_int, *[ctypes.c_void_p] * 3)
+_get_segment_type = fast(raw.FPDFPathSegment_GetType, ctypes.c_int, ctypes.c_void_p)
+_is_closed = fast(raw.FPDFPathSegment_GetClose, ctypes.c_int, ctypes.c_void_p)
+_count_segments = fast(raw.FPDFPath_CountSegments, ctypes.c_int, ctypes.c_void_p)
+_get_matrix = fast(raw.FPDFPageObj_GetMatrix, ctypes.c_int, *[ctypes.c_void_p] * 2)
+_get_draw_mode = fast(raw.FPDFPath_GetDrawMode, ctypes.c_int, *[ctypes.c_void_p] * 3)
+
+
+_Stroke = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,12 @@ class Grid:
 
 def find_grids(page: pypdfium2.PdfPage, frame: PageFrame) -> list[Grid]:
     """The tables whose cells are ruled on all sides, in coordinates of the displayed page."""
-    corners = _strokes(page)
-    if len(corners) < 4:
+    strokes = np.array(_strokes(page), np.float64).reshape(-1, 4)
+    if len(strokes) < 4:
         return []
-    boxes = frame.displayed(np.array(corners, np.float32)).astype(np.float64)
+    low, high = np.minimum(strokes[:, :2], strokes[:, 2:]), np.maximum(strokes[:, :2], strokes[:, 2:])
+    corners = np.stack([low[:, 0], high[:, 1], high[:, 0], low[:, 1]], axis=1).astype(np.float32)
+    boxes = frame.displayed(corners).astype(np.float64)
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     flat = (heights <= _THICKNESS_MAX) & (widths >= _LENGTH_MIN)
     upright = (widths <= _THICKNESS_MAX) & (heights >= _LENGTH_MIN)
@@ -57,9 +68,9 @@ def find_grids(page: pypdfium2.PdfPage, frame: PageFrame) -> list[Grid]:
     return [grid for rows, columns in _joined(across, down) if (grid := _grid(rows, columns)) is not None]
 
 
-def _strokes(page: pypdfium2.PdfPage) -> list[tuple[float, float, float, float]]:
-    """(left, top, right, bottom) of thin paths and of the straight sides of others that are stroked."""
-    found: list[tuple[float, float, float, float]] = []
+def _strokes(page: pypdfium2.PdfPage) -> list[_Stroke]:
+    """Thin paths and the straight sides of others that are stroked, each by the ends (x, y, x, y) of its diagonal."""
+    found: list[_Stroke] = []
     budget = OBJECTS_MAX
     edges = [ctypes.c_float() for _ in range(4)]
     pointers = [ctypes.byref(edge) for edge in edges]
@@ -73,46 +84,42 @@ def _strokes(page: pypdfium2.PdfPage) -> list[tuple[float, float, float, float]]
             continue
         left, bottom, right, top = (edge.value for edge in edges)
         if min(right - left, top - bottom) <= _THICKNESS_MAX:
-            found.append((left, top, right, bottom))
-        elif budget > 0 and _is_stroked(item := ctypes.cast(address, raw.FPDF_PAGEOBJECT)):
-            sides = _sides(item, budget)
+            found.append((left, bottom, right, top))
+        elif budget > 0 and _is_stroked(address):
+            sides = _sides(address, budget)
             budget -= len(sides)
             found += sides
     return found
 
 
-def _is_stroked(path: Any) -> bool:
+def _is_stroked(path: int) -> bool:
     mode, stroked = ctypes.c_int(), ctypes.c_int()
-    return bool(raw.FPDFPath_GetDrawMode(path, ctypes.byref(mode), ctypes.byref(stroked)) and stroked.value)
+    return bool(_get_draw_mode(path, ctypes.byref(mode), ctypes.byref(stroked)) and stroked.value)
 
 
-def _sides(path: Any, sides_max: int) -> list[tuple[float, float, float, float]]:
-    """The straight sides of a path, each as the rectangle around it."""
+def _sides(path: int, sides_max: int) -> list[_Stroke]:
+    """The straight sides of a path."""
     matrix = raw.FS_MATRIX()
-    raw.FPDFPageObj_GetMatrix(path, ctypes.byref(matrix))
+    _get_matrix(path, ctypes.byref(matrix))
+    a, b, c, d, e, f = matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
     x, y = ctypes.c_float(), ctypes.c_float()
-    sides: list[tuple[float, float, float, float]] = []
-    start = last = (0.0, 0.0)
-    for index in islice(range(raw.FPDFPath_CountSegments(path)), sides_max):
-        segment = raw.FPDFPath_GetPathSegment(path, index)
-        raw.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
-        at = (
-            matrix.a * x.value + matrix.c * y.value + matrix.e,
-            matrix.b * x.value + matrix.d * y.value + matrix.f,
-        )
-        kind = raw.FPDFPathSegment_GetType(segment)
+    place = ctypes.byref(x), ctypes.byref(y)
+    sides: list[_Stroke] = []
+    start: tuple[float, float] = (0.0, 0.0)
+    last = start
+    for index in range(min(_count_segments(path), sides_max)):
+        segment = _get_segment(path, index)
+        _get_point(segment, *place)
+        at: tuple[float, float] = (a * x.value + c * y.value + e, b * x.value + d * y.value + f)
+        kind = _get_segment_type(segment)
         if kind == raw.FPDF_SEGMENT_MOVETO:
             start = at
         elif kind == raw.FPDF_SEGMENT_LINETO:
-            sides.append(_around(last, at))
-        if raw.FPDFPathSegment_GetClose(segment):
-            sides.append(_around(at, start))
+            sides.append((*last, *at))
+        if _is_closed(segment):
+            sides.append((*at, *start))
         last = at
     return sides
-
-
-def _around(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float, float, float]:
-    return min(one[0], other[0]), max(one[1], other[1]), max(one[0], other[0]), min(one[1], other[1])
 
 
 def _merged(rules: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """The text of ruled tables: a line for each row, ` | ` between its cells."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,14 @@ class Stream:
         )
 
 
+class _Member(NamedTuple):
+    """A character of a cell, at its place in the stream."""
+
+    at: int
+    code: int
+    line: int
+
+
 def with_tables(stream: Stream, grids: list[Grid]) -> Stream:
     """`stream` with the text of each grid written row by row, where the first of it stood."""
     for grid in sorted(grids, key=lambda grid: grid.area):
@@ -74,9 +83,12 @@ def _with_table(stream: Stream, grid: Grid) -> Stream:
     stream = stream.with_added()
     space, bar, line_end = count, count + 1, count + 2
     pieces: list[int] = []
-    owners = {cell: members[cells == cell] for cell in np.unique(cells).tolist()}
+    owners: dict[int, list[_Member]] = {}
+    owned = members.tolist(), stream.codes[members].tolist(), stream.lines[members].tolist()
+    for cell, *member in zip(cells.tolist(), *owned, strict=True):
+        owners.setdefault(cell, []).append(_Member(*member))
     for row, row_cells in enumerate(grid.cells):
-        texts = [_cell_text(stream, owners.pop(cell, None), space) for cell in dict.fromkeys(row_cells.tolist())]
+        texts = [_cell_text(owners.pop(cell, []), space) for cell in dict.fromkeys(row_cells.tolist())]
         if not any(texts):
             continue
         line = [at for text in texts for at in (*([space, bar, space]), *text)][3:]
@@ -139,16 +151,19 @@ def _members(stream: Stream, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.i
     return rows[members], columns[members], members
 
 
-def _cell_text(stream: Stream, members: NDArray[np.intp] | None, space: int) -> list[int]:
+def _cell_text(members: list[_Member], space: int) -> list[int]:
     """A cell's characters, its lines joined by a space, without spaces around them."""
-    if members is None:
+    inked = [at for at, member in enumerate(members) if member.code != _SPACE]
+    if not inked:
         return []
-    inked = np.flatnonzero(stream.codes[members] != _SPACE)
-    if not len(inked):
-        return []
-    members = members[inked[0] : inked[-1] + 1]
-    breaks = np.flatnonzero(np.diff(stream.lines[members])) + 1
-    return np.insert(members, breaks, space).tolist()
+    text: list[int] = []
+    line = members[inked[0]].line
+    for member in members[inked[0] : inked[-1] + 1]:
+        if member.line != line:
+            text.append(space)
+            line = member.line
+        text.append(member.at)
+    return text
 
 
 def _replaced(

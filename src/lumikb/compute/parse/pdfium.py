@@ -5,6 +5,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -44,6 +45,8 @@ def reference(handle: Any) -> Any:
 
 _get_box = fast(raw.FPDFText_GetLooseCharBox, None)
 _get_unicode = fast(raw.FPDFText_GetUnicode, ctypes.c_uint)
+_get_weight = fast(raw.FPDFText_GetFontWeight, ctypes.c_int)
+_get_font = fast(raw.FPDFText_GetFontInfo, ctypes.c_ulong)
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,7 @@ class CharacterReader:
             check_length(count, self._text_chars_max)
             codes = _codes(text_page, count)
             boxes = self._boxes(text_page, count)
-            firsts: list[int] = []
-            if self._weights and count:
-                firsts = np.flatnonzero(np.append(ord("\n"), codes[:-1]) == ord("\n")).tolist()
-            bold = np.array([at for at in firsts if codes[at] > ord(" ") and _is_bold(text_page, at)], np.intp)
+            bold = _bold_starts(text_page, codes) if self._weights else np.zeros(0, np.intp)
         finally:
             text_page.close()
         codes, boxes, bold = _without_ligatures(codes, frame.displayed(boxes), bold)
@@ -165,12 +165,26 @@ def _codes(text_page: pypdfium2.PdfTextPage, count: int) -> NDArray[np.uint32]:
     return np.where(codes > 0x10FFFF, 0, codes)
 
 
-def _is_bold(text_page: pypdfium2.PdfTextPage, index: int) -> bool:
-    if raw.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT_MIN:
-        return True
-    name = ctypes.create_string_buffer(_FONT_NAME_BYTES_MAX)
-    raw.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES_MAX, None)
-    return any(word in name.value.lower() for word in _BOLD_NAMES)
+def _bold_starts(text_page: pypdfium2.PdfTextPage, codes: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """The first characters of the lines that begin in bold letters: by the font's weight, else by its name."""
+    starts = codes > ord(" ")
+    starts[1:] &= codes[:-1] == ord("\n")
+    handle, name = reference(text_page.raw), ctypes.create_string_buffer(_FONT_NAME_BYTES_MAX)
+    place = ctypes.byref(name)
+
+    def is_bold(index: int) -> bool:
+        if _get_weight(handle, index) >= _BOLD_WEIGHT_MIN:
+            return True
+        name.value = b""
+        _get_font(handle, index, place, _FONT_NAME_BYTES_MAX, None)
+        return _names_bold(name.value)
+
+    return np.array([at for at in np.flatnonzero(starts).tolist() if is_bold(at)], np.intp)
+
+
+@lru_cache(256)
+def _names_bold(font: bytes) -> bool:
+    return any(word in font.lower() for word in _BOLD_NAMES)
 
 
 def _without_ligatures(

@@ -37,11 +37,16 @@ POLL_SECONDS = 0.1
 IDLE_SECONDS_MAX = 60.0
 """A process that had nothing to do for this long ends by itself and gives its memory back."""
 
+WALL_CLOCK_FACTOR = 2.0
+"""What else runs on the machine may slow a parser down that much before it counts as stuck."""
+
 START_SECONDS_MAX = 30.0
 READ_BYTES = 1 << 20
 
 # How an allocator that cannot fail softly ends a process: abort, or a deliberate illegal instruction.
 _ALLOCATOR_SIGNALS = {signal.SIGABRT, signal.SIGILL, signal.SIGTRAP}
+# Above this share of the bound a process that has nothing to do holds what its next document may need.
+_IDLE_SHARE_MAX = 0.5
 # A buffer that doubles fails while it holds a third of the bound, so such a death above a quarter is one of memory.
 _MEMORY_SHARE_MIN = 0.25
 
@@ -50,9 +55,9 @@ _MEMORY_SHARE_MIN = 0.25
 class ParseLimits:
     """Bounds on one document, and the number of documents after which its process is replaced.
 
-    `seconds_max` bounds both wall clock and processor time, `memory_bytes_max` the process's address space. A document
-    gets that time anew for each page that OCR reads, up to `ocr_seconds_max` in all. OCR takes its data from
-    `ocr_data_dir`, empty for the usual directories.
+    `seconds_max` bounds processor time, and the wall clock at `WALL_CLOCK_FACTOR` times as much; `memory_bytes_max` the
+    process's address space. A document gets that time anew for each page that OCR reads, up to `ocr_seconds_max` in
+    all. OCR takes its data from `ocr_data_dir`, empty for the usual directories.
     """
 
     seconds_max: float
@@ -104,6 +109,10 @@ class ParserHandle:
         """Whether the process still runs."""
         return self._process.poll() is None
 
+    def is_swollen(self) -> bool:
+        """Whether the documents read so far have left it so large that the next one should get a new process."""
+        return _address_space_bytes(self._process.pid) > _IDLE_SHARE_MAX * self._limits.memory_bytes_max
+
     def wait_ready(self, check: Callable[[], None]) -> bool:
         """Return when the parsers are loaded; False when the process ended instead. Raises what `check` raises."""
         try:
@@ -136,14 +145,15 @@ class ParserHandle:
     def _receive_result(self, check: Callable[[], None]) -> Reply:
         seconds_max = self._limits.seconds_max
         whole_seconds_max = max(seconds_max, self._limits.ocr_seconds_max)
-        end = time.monotonic() + whole_seconds_max
-        reply = self._receive(seconds_max, check)
+        end = time.monotonic() + WALL_CLOCK_FACTOR * whole_seconds_max
+        wait = WALL_CLOCK_FACTOR * seconds_max
+        reply: Reply = PageRecognition()
         while isinstance(reply, PageRecognition):
             left = end - time.monotonic()
             try:
-                reply = self._receive(min(seconds_max, left), check)
+                reply = self._receive(min(wait, left), check)
             except TimeLimitError:
-                raise time_limit_error(seconds_max if left > seconds_max else whole_seconds_max) from None
+                raise time_limit_error(seconds_max if left >= wait else whole_seconds_max) from None
         return reply
 
     def kill(self) -> int:

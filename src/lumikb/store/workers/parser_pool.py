@@ -99,7 +99,8 @@ class ParserPool:
                 if process.submit(request, check):
                     reply = process.receive_answer(check)
                     # What Python's allocator refused may be held by what it left behind.
-                    healthy = isinstance(reply, ParseSuccess) or reply.error != MemoryLimitError.__name__
+                    refused = isinstance(reply, ParseFailure) and reply.error == MemoryLimitError.__name__
+                    healthy = not refused and not process.is_swollen()
                     return reply
             finally:
                 self._give_back(process, healthy=healthy)
