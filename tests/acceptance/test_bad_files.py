@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from support import documents
+from support.locked import lock_office
 from support.server import LumiClient, LumiServer, poll
 
 pytestmark = pytest.mark.acceptance
@@ -15,7 +16,8 @@ PDF = documents.make_pdf(["Nobody will read this page. " * 50] * 3)
 # Accepted by their first bytes; the parser finds out.
 FAILING = {
     "encrypted.pdf": (documents.make_pdf(["Secret."], encrypted=True), {"ENCRYPTED"}),
-    "encrypted.docx": (documents.make_ole("EncryptionInfo", "EncryptedPackage"), {"ENCRYPTED"}),
+    "encrypted.docx": (lock_office(DOCX), {"ENCRYPTED"}),
+    "half-encrypted.docx": (lock_office(DOCX)[:9000], {"CORRUPTED"}),
     "truncated.pdf": (PDF[: len(PDF) // 2], {"CORRUPTED"}),
     "truncated.docx": (DOCX[: len(DOCX) // 2], {"CORRUPTED"}),
     "bomb.docx": (documents.make_zip_bomb(DOCX, megabytes=512), {"TOO_LARGE"}),

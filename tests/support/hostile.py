@@ -18,6 +18,7 @@ from support.documents import (
     make_zip_bomb,
     replace_in_zip,
 )
+from support.locked import lock_office
 
 SPARSE_BYTES = 1 << 30
 """Files that are larger than memory should be: they take no space on disk."""
@@ -59,7 +60,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "truncated.pdf": lambda: make_pdf(["text " * 200] * 5)[:1000],
     "truncated.docx": lambda: make_docx([("Normal", "text " * 999)])[:9000],
     "encrypted.pdf": lambda: make_pdf(["hidden"], encrypted=True),
-    "encrypted.docx": lambda: make_ole("EncryptedPackage"),
+    "encrypted.docx": lambda: lock_office(make_docx([("Normal", "hidden")])),
+    "encrypted-cut.docx": lambda: make_ole("EncryptedPackage"),
     "picture.pdf": lambda: make_png_header(10, 10),
     "claims.pdf": lambda: _claims(100_000),
     "flate-bomb.pdf": lambda: make_flate_bomb(megabytes=150),

@@ -113,7 +113,7 @@ async def upload_document(
 ) -> DocumentBody:
     """Upload a file as multipart/form-data: part `file`; optional parts `tags` (JSON list or separated by commas),
     `metadata` (JSON object), `priority` (a smaller number is sooner), `document_date` (the document's own, which goes
-    before the file's) and `password` (of an encrypted PDF). Or send JSON with a `url` to fetch, and optionally `name`
+    before the file's) and `password` (of an encrypted file). Or send JSON with a `url` to fetch, and optionally `name`
     and the same others.
 
     Answers 202 once the bytes are safe; processing follows, see `status`. 400 `EMPTY_FILE` or `MIME_TYPE_MISMATCH`, 413

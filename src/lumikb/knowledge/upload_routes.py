@@ -96,7 +96,7 @@ async def complete_upload(
     data: PasswordForm | None = None,
 ) -> DocumentBody:
     """Verify the bytes and enqueue their ingestion, as an upload does; the same when repeated until the upload expires.
-    An encrypted PDF may come with its `password`.
+    An encrypted file may come with its `password`.
 
     409 `UPLOAD_INCOMPLETE` when bytes are missing, 409 `UPLOAD_MISMATCH` when they are not those that were announced,
     410 `UPLOAD_EXPIRED`. Bytes that the knowledge base already has give their document back, with `duplicate_of`.

@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 from support import documents
+from support.locked import lock_office
 from support.server import LumiClient
 
 from .conftest import Library, assert_error
+
+OPENING = "The vault opens at nine."
+LOCKED = {
+    "vault.pdf": documents.make_pdf([OPENING], encrypted=True, password="secret"),
+    "vault.docx": lock_office(documents.make_docx([("Normal", OPENING)]), "secret"),
+}
 
 
 def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiClient, kb_id: str) -> None:
@@ -35,17 +42,17 @@ def test_an_encrypted_file_fails_with_a_reason_and_can_be_tried_again(api: LumiC
     assert api.wait_until_ended(failed["id"])["retry_count"] == 2
 
 
-def test_an_upload_with_its_password_is_read(api: LumiClient, kb_id: str) -> None:
-    data = documents.make_pdf(["The vault opens at nine."], encrypted=True)
-    document = api.upload_ready(kb_id, "vault.pdf", data, password="secret")
+@pytest.mark.parametrize("name", LOCKED)
+def test_an_upload_with_its_password_is_read(api: LumiClient, kb_id: str, name: str) -> None:
+    document = api.upload_ready(kb_id, name, LOCKED[name], password="secret")
     assert "secret" not in str(document)
     (hit,) = api.search("When does the vault open?", kb_ids=[kb_id], limit=1)
     assert hit["document_id"] == document["id"]
 
 
-def test_a_password_is_given_with_a_retry(api: LumiClient, kb_id: str) -> None:
-    data = documents.make_pdf(["The vault closes at five."], encrypted=True)
-    failed = api.wait_until_ended(api.upload(kb_id, "vault.pdf", data, password="wrong guess")["id"])
+@pytest.mark.parametrize("name", LOCKED)
+def test_a_password_is_given_with_a_retry(api: LumiClient, kb_id: str, name: str) -> None:
+    failed = api.wait_until_ended(api.upload(kb_id, name, LOCKED[name], password="wrong guess")["id"])
     assert (failed["status"], failed["last_error"]["code"]) == ("FAILED", "ENCRYPTED")
     assert "wrong guess" not in str(failed) + api.get(f"/jobs/{failed['job_id']}").text
     path = f"/knowledge-bases/{kb_id}/documents/{failed['id']}"

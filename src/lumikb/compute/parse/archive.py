@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from lumikb.compute.parse.container import Budget, MemberWriter, ReadMember
-from lumikb.compute.parse.errors import CorruptedError, EncryptedError
+from lumikb.compute.parse.errors import CorruptedError, EncryptedError, password_error, unknown_encryption
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.text import TextBuilder
 from lumikb.compute.parse.unpack import UNPACK_ERRORS, check_unpacked, open_zip, raise_corrupted
@@ -15,13 +15,21 @@ from lumikb.compute.parse.unpack import UNPACK_ERRORS, check_unpacked, open_zip,
 # APPNOTE.TXT, 4.4.4: the name is in UTF-8; without it in code page 437, though most programs write UTF-8 all the same.
 _UTF8_NAME = 1 << 11
 _ENCRYPTED = 1
+_STRONG_ENCRYPTION = 1 << 6
+# The "compression method" of AES, by the extension of WinZip that others follow.
+_AES = 99
 _TAR_BLOCK = 512
 _TAR_FILES = b"0\x007"
 _PAX_PATH = b" path="
 
 
-def parse_zip(data: bytes, text_chars_max: int, budget: Budget, read: ReadMember) -> ParsedText:
-    """Each file under its path as a heading, in the archive's order; hidden files and macOS's own are left out."""
+def parse_zip(
+    data: bytes, text_chars_max: int, budget: Budget, read: ReadMember, password: str | None = None
+) -> ParsedText:
+    """Each file under its path as a heading, in the archive's order; hidden files and macOS's own are left out.
+
+    `password` opens those in the traditional encryption of ZIP archives; AES is not read.
+    """
     archive = open_zip(data)
     entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     budget.take(members=len(entries), unpacked_bytes=sum(entry.file_size for entry in entries))
@@ -31,13 +39,10 @@ def parse_zip(data: bytes, text_chars_max: int, budget: Budget, read: ReadMember
         name = _entry_name(entry)
         if _is_hidden(name):
             continue
-        if entry.flag_bits & _ENCRYPTED:
-            members.skip(name, EncryptedError("This file needs a password."))
-            continue
         try:
-            content = archive.read(entry)
-        except UNPACK_ERRORS:
-            members.skip(name, CorruptedError("This file is damaged."))
+            content = _unpacked(archive, entry, password)
+        except (CorruptedError, EncryptedError) as error:
+            members.skip(name, error)
             continue
         members.write(name, content)
     members.check_any()
@@ -62,6 +67,21 @@ def parse_gzip(data: bytes, filename: str, budget: Budget, read: ReadMember) -> 
     budget.take(members=1, unpacked_bytes=len(unpacked))
     path = PurePosixPath(filename)
     return read(unpacked, path.stem + ".tar" if path.suffix.lower() == ".tgz" else path.stem)
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, password: str | None) -> bytes:
+    """Raises `EncryptedError` and `CorruptedError`."""
+    locked = entry.flag_bits & _ENCRYPTED
+    if locked and (entry.flag_bits & _STRONG_ENCRYPTION or entry.compress_type == _AES):
+        raise unknown_encryption()
+    if locked and password is None:
+        raise password_error(None)
+    try:
+        return archive.read(entry, (password or "").encode())
+    except (*UNPACK_ERRORS, IndexError) as exc:
+        raise_corrupted(exc)
+    except RuntimeError as exc:
+        raise password_error(password) from exc
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:

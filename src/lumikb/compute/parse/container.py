@@ -106,8 +106,9 @@ class MemberWriter:
         """
         if self._written or not self._skipped:
             return
-        if any(isinstance(error, EncryptedError) for error in self._skipped):
-            raise EncryptedError("The files in this archive need a password. Unpack it and upload the files.")
+        for error in self._skipped:
+            if isinstance(error, EncryptedError):
+                raise error
         if any(isinstance(error, CorruptedError) for error in self._skipped):
             raise CorruptedError("The files in this archive are damaged. Pack them again and upload that.")
         raise UnsupportedFormatError(

@@ -16,9 +16,21 @@ class EmptyFileError(ParseError):
 
 
 class EncryptedError(ParseError):
-    """The file needs a password."""
+    """The file needs a password, another one, or is encrypted in a way that is not read."""
 
     code = "ENCRYPTED"
+
+
+def password_error(password: str | None) -> EncryptedError:
+    """What a file behind a password says to `password`: asks for one, or for another one than this."""
+    if password is None:
+        return EncryptedError("This file needs a password. Retry with it, or remove it and upload the file again.")
+    return EncryptedError("This password does not open the file. Try another one.")
+
+
+def unknown_encryption() -> EncryptedError:
+    """What a file says that no password opens here."""
+    return EncryptedError("This file is encrypted in a way that cannot be read. Remove that and upload it again.")
 
 
 class CorruptedError(ParseError):

@@ -7,10 +7,10 @@ from pathlib import PurePath
 
 from lumikb.compute.parse.errors import (
     EmptyFileError,
-    EncryptedError,
     MimeTypeMismatchError,
     ParseError,
     UnsupportedFormatError,
+    password_error,
 )
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -267,11 +267,10 @@ def _is_mail(head: bytes) -> bool:
 
 
 def _ole_error(head: bytes, named: Format | None) -> ParseError:
-    encrypted = EncryptedError("This file needs a password. Remove the password and upload it again.")
     if _OLE_ENCRYPTED in head:
-        return encrypted
+        return password_error(None)
     for stream, looks in _OLE_LEGACY.items():
         if stream.encode("utf-16-le") in head:
             return _refusal(looks, named)
     # A head may lack the directory. Under a modern name this container is nearly always an encrypted file.
-    return encrypted if named in _OFFICE_FOLDERS.values() else _refusal("an old Office file", named)
+    return password_error(None) if named in _OFFICE_FOLDERS.values() else _refusal("an old Office file", named)

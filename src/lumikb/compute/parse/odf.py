@@ -3,14 +3,15 @@
 import re
 from dataclasses import dataclass, field
 
-from lumikb.compute.parse.errors import EncryptedError
 from lumikb.compute.parse.flow import BULLET, Block, Flow
 from lumikb.compute.parse.formats import Format
 from lumikb.compute.parse.models import ParsedText
+from lumikb.compute.parse.odf_password import unlocked
 from lumikb.compute.parse.ooxml import Attributes, Package, PartReader, PropertyReader, attribute
 from lumikb.compute.parse.pptx import write_slide
 from lumikb.compute.parse.table import Cell, TableWriter
 from lumikb.compute.parse.text import TextBuilder, clean, squeeze
+from lumikb.compute.parse.unpack import unpacked_bytes_max
 from lumikb.compute.parse.xlsx import COLUMNS_MAX
 
 REPEATS_MAX = 1000
@@ -18,9 +19,7 @@ REPEATS_MAX = 1000
 SPACES_MAX = 100
 
 _CONTENT = "content.xml"
-_MANIFEST = "META-INF/manifest.xml"
 _META = "meta.xml"
-_ENCRYPTED_WHOLE = "encrypted-package"
 _SPACES = re.compile(r"[ \t\r\n]+")
 _VALUES = ("value", "date-value", "time-value", "boolean-value", "string-value")
 _CELLS = {"table-cell", "covered-table-cell"}
@@ -39,10 +38,9 @@ _PROPERTIES = {
 }
 
 
-def parse_odf(data: bytes, kind: Format, text_chars_max: int) -> ParsedText:
-    """The text of an ODT, ODS or ODP. Raises `EncryptedError` when it has a password."""
-    package = Package(data)
-    _check_not_encrypted(package)
+def parse_odf(data: bytes, kind: Format, text_chars_max: int, password: str | None = None) -> ParsedText:
+    """The text of an ODT, ODS or ODP. Raises `EncryptedError` when `password` does not open it."""
+    package = unlocked(Package(data), [_CONTENT, _META], password, unpacked_bytes_max(len(data)))
     builder = TextBuilder(text_chars_max)
     page_count: int | None = None
     if kind is Format.ODT:
@@ -62,22 +60,6 @@ def parse_odf(data: bytes, kind: Format, text_chars_max: int) -> ParsedText:
     editor = metadata.pop("editor", "")
     metadata.setdefault("author", editor)
     return builder.build(page_count=page_count, title=title, metadata=metadata)
-
-
-class _Manifest(PartReader):
-    def __init__(self) -> None:
-        self.encrypted = False
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        self.encrypted = self.encrypted or name == "encryption-data"
-
-
-def _check_not_encrypted(package: Package) -> None:
-    manifest = _Manifest()
-    if _MANIFEST in package:
-        package.read(_MANIFEST, manifest)
-    if manifest.encrypted or _ENCRYPTED_WHOLE in package:
-        raise EncryptedError("This file needs a password. Remove the password and upload it again.")
 
 
 @dataclass

@@ -4,13 +4,14 @@ By expat: its memory does not grow with depth, so that deeply nested markup read
 comes out as it went in. (kreuzberg 4.10 drops `<`, `>`, `&` and tabs from a paragraph's text.)
 """
 
+import io
 import posixpath
 import re
 from dataclasses import dataclass
 from typing import IO
 from xml.parsers import expat
 
-from lumikb.compute.parse.errors import CorruptedError, EncryptedError
+from lumikb.compute.parse.errors import CorruptedError, unknown_encryption
 from lumikb.compute.parse.text import squeeze
 from lumikb.compute.parse.unpack import UNPACK_ERRORS, check_unpacked, open_zip, raise_corrupted, unpacked_bytes_max
 
@@ -82,14 +83,19 @@ class Package:
         self._zip = open_zip(data)
         entries = self._zip.infolist()
         if any(entry.flag_bits & 1 for entry in entries):
-            raise EncryptedError("This file needs a password. Remove the password and upload it again.")
+            raise unknown_encryption()
         check_unpacked(sum(entry.file_size for entry in entries), unpacked_bytes_max(len(data)))
         self._names = {entry.filename for entry in entries}
+        self._replaced: dict[str, bytes] = {}
         # Of the part that was asked for last: readers ask for one kind after another.
         self._links: tuple[str, dict[str, Relationship]] | None = None
 
     def __contains__(self, part: str) -> bool:
         return part in self._names
+
+    def replace(self, part: str, data: bytes) -> None:
+        """Have `part` read from `data`: it has been decrypted."""
+        self._replaced[part] = data
 
     def read(self, part: str, reader: PartReader) -> None:
         """Feed `part` to `reader`. Raises `CorruptedError` when it is missing or not well-formed."""
@@ -108,7 +114,8 @@ class Package:
     def read_bytes(self, part: str) -> bytes:
         """The bytes of `part`. Raises `CorruptedError` when it is missing or damaged."""
         try:
-            return self._zip.read(part)
+            with self._open(part) as stream:
+                return stream.read()
         except (*UNPACK_ERRORS, KeyError) as exc:
             raise_corrupted(exc)
 
@@ -162,6 +169,8 @@ class Package:
         return False
 
     def _open(self, part: str) -> IO[bytes]:
+        if part in self._replaced:
+            return io.BytesIO(self._replaced[part])
         try:
             return self._zip.open(part)
         except ValueError as exc:

@@ -4,6 +4,7 @@ from lumikb.compute.parse.archive import parse_gzip, parse_tar, parse_zip
 from lumikb.compute.parse.container import Budget, ReadMember
 from lumikb.compute.parse.csv import parse_csv
 from lumikb.compute.parse.epub import parse_epub
+from lumikb.compute.parse.errors import EncryptedError
 from lumikb.compute.parse.formats import Format, detect_format
 from lumikb.compute.parse.html import parse_html
 from lumikb.compute.parse.image import parse_image
@@ -14,6 +15,7 @@ from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ocr_options import OcrOptions
 from lumikb.compute.parse.odf import parse_odf
 from lumikb.compute.parse.office import parse_office
+from lumikb.compute.parse.office_password import decrypt_office
 from lumikb.compute.parse.pdf import parse_pdf
 from lumikb.compute.parse.plain import parse_plain
 from lumikb.compute.parse.rtf import parse_rtf
@@ -44,7 +46,8 @@ def parse(
 ) -> ParsedText:
     """The text of a document with its pages and headings. Every reason why there is none is a `ParseError`.
 
-    `password` opens an encrypted PDF, also one in an archive; `ocr` says how scans and images are read.
+    `password` opens an encrypted PDF, Office file, OpenDocument file or ZIP archive, also one in an archive; `ocr` says
+    how scans and images are read.
 
     Time and memory are bounded by the process this runs in (`lumikb.store.workers`), as no library bounds them.
     """
@@ -70,20 +73,24 @@ def _parse(
     ocr: OcrOptions,
 ) -> ParsedText:
 
-    kind = detect_format(data, filename)
+    try:
+        kind = detect_format(data, filename)
+    except EncryptedError:
+        data = decrypt_office(data, password)
+        kind = detect_format(data, filename)
     match kind:
         case Format.PDF:
             return parse_pdf(data, text_chars_max, ocr, password)
         case Format.DOCX | Format.PPTX | Format.XLSX:
             return parse_office(data, kind, text_chars_max)
         case Format.ODT | Format.ODS | Format.ODP:
-            return parse_odf(data, kind, text_chars_max)
+            return parse_odf(data, kind, text_chars_max, password)
         case Format.SOURCE:
             return parse_source(data, filename, text_chars_max)
         case Format.MAIL:
             return parse_mail(data, text_chars_max, budget, read)
         case Format.ZIP:
-            return parse_zip(data, text_chars_max, budget, read)
+            return parse_zip(data, text_chars_max, budget, read, password)
         case Format.TAR:
             return parse_tar(data, text_chars_max, budget, read)
         case Format.GZIP:

@@ -9,7 +9,7 @@ import pypdfium2
 from pypdfium2.raw import FPDFCatalog_GetLanguage
 
 from lumikb.compute.parse.boxes import BoxWriter
-from lumikb.compute.parse.errors import CorruptedError, EncryptedError, NoTextError
+from lumikb.compute.parse.errors import CorruptedError, NoTextError, password_error
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.ocr import TEXT_RECOGNISED, Recogniser
 from lumikb.compute.parse.ocr_options import OcrOptions
@@ -56,11 +56,7 @@ def parse_pdf(data: bytes, text_chars_max: int, ocr: OcrOptions, password: str |
         document = pypdfium2.PdfDocument(data, password=password)
     except pypdfium2.PdfiumError as exc:
         if exc.err_code in _ENCRYPTED_CODES:
-            if password is not None:
-                raise EncryptedError("This password does not open the file. Try another one.") from exc
-            raise EncryptedError(
-                "This file needs a password. Retry with it, or remove it and upload the file again."
-            ) from exc
+            raise password_error(password) from exc
         raise CorruptedError("This PDF is damaged and cannot be opened. Export it again and upload that.") from exc
     try:
         with Recogniser(ocr) as recogniser:

@@ -45,7 +45,7 @@ class ParserPool:
     ) -> ParsedText:
         """Parse the file at `path`, which was uploaded as `filename`, in a process of the pool. Blocks.
 
-        `password` opens an encrypted PDF, `ocr_languages` are Tesseract's names of languages joined by "+".
+        `password` opens an encrypted file, `ocr_languages` are Tesseract's names of languages joined by "+".
 
         Raises any `ParseError` of the parsers, `TimeLimitError`, `MemoryLimitError` and `ParserDiedError` when the
         document ended its process, `ParseCancelledError` soon after `cancelled()` turns true or the pool is closed, and

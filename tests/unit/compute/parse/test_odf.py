@@ -1,7 +1,7 @@
 import pytest
 from support.books import make_odf
 
-from lumikb.compute.parse.errors import ArchiveLimitError, CorruptedError, EncryptedError
+from lumikb.compute.parse.errors import ArchiveLimitError, CorruptedError
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.parse import parse
 
@@ -90,18 +90,6 @@ def test_odp_slides_are_pages_with_titles_and_notes():
     assert parsed.text == "First\n\nPoint\n\nNotes: Say hello\n\nfree"
     assert parsed.heading_path_at(parsed.text.index("free")) == ["Slide 2"]
     assert (parsed.page_at(0), parsed.page_at(len(parsed.text)), parsed.page_count) == (1, 2, 2)
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [
-        {"META-INF/manifest.xml": b'<m:manifest xmlns:m="u"><m:encryption-data/></m:manifest>'},
-        {"encrypted-package": b"x"},
-    ],
-)
-def test_a_file_with_a_password_is_encrypted(extra: dict[str, bytes]):
-    with pytest.raises(EncryptedError):
-        parse(make_odf("text", "", extra=extra), "a.odt")
 
 
 def test_entities_and_bombs_are_refused():

@@ -4,7 +4,6 @@ import pytest
 from support.documents import (
     add_part,
     make_docx,
-    make_ole,
     make_pptx,
     make_xlsx,
     make_zip,
@@ -221,11 +220,6 @@ def test_locked_zip_entries_are_encrypted():
     data[central + 8] |= 1
     with pytest.raises(EncryptedError):
         parse(bytes(data), "a.docx")
-
-
-def test_an_encrypted_office_container_is_encrypted():
-    with pytest.raises(EncryptedError):
-        parse(make_ole("EncryptedPackage"), "a.xlsx")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked():

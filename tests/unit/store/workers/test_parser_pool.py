@@ -18,6 +18,7 @@ from typing import Any
 import pypdfium2
 import pytest
 from support.documents import make_docx, make_flate_bomb, make_pdf
+from support.locked import lock_office
 
 from lumikb.compute.parse.errors import (
     EncryptedError,
@@ -170,6 +171,15 @@ def test_a_document_that_takes_too_long_loses_its_process(pools: Pools, files: F
         pool.parse(files("a", slow_pdf()), "a.pdf")
     assert children() == set()
     assert pool.parse(files("b", b"text"), "b.txt").text == "text"
+
+
+def test_a_password_whose_check_is_made_to_take_long_loses_its_process(pools: Pools, files: Files):
+    pool = pools(seconds_max=1)
+    data = lock_office(make_docx([("Normal", "text")]), "secret", claimed_rounds=10_000_000)
+    with pytest.raises(TimeLimitError):
+        pool.parse(files("a", data), "a.docx", password="secret")
+    with pytest.raises(EncryptedError, match="Retry with it"):
+        pool.parse(files("a", data), "a.docx")
 
 
 def test_processor_time_is_bounded_for_each_document_anew(pools: Pools, files: Files):
