@@ -8,7 +8,12 @@ from html.parser import HTMLParser
 from lumikb.compute.parse.charset import declared_codec, decode_as
 from lumikb.compute.parse.errors import OutputLimitError
 from lumikb.compute.parse.formats import wide_encoding
-from lumikb.compute.parse.markup import unclosed_starts, without_dangling_marks, without_marked_sections
+from lumikb.compute.parse.markup import (
+    unclosed_starts,
+    without_dangling_marks,
+    without_declarations,
+    without_marked_sections,
+)
 from lumikb.compute.parse.models import ParsedText
 from lumikb.compute.parse.plain import decode
 from lumikb.compute.parse.text import TextBuilder, check_length, clean, squeeze, storable, unify_line_ends
@@ -107,6 +112,7 @@ def parse_html(data: bytes, text_chars_max: int, *, is_xhtml: bool = False) -> P
     An element that would be left out but never ends is read, with the warning `UNCLOSED_ELEMENT: select`.
     """
     source, warnings = _decode(data, text_chars_max)
+    source = without_declarations(source)
     source = without_marked_sections(source, read_cdata=is_xhtml or _says_xhtml(source))
     if source.count("<") > TAGS_MAX:
         raise OutputLimitError(

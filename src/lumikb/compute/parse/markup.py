@@ -5,11 +5,25 @@ from html import escape
 
 _TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][^\s/>]*))")
 _RAW_END = {name: re.compile(rf"</\s*{name}\s*>", re.IGNORECASE) for name in ("script", "style")}
+_DOCTYPE = re.compile(
+    r"""\A(?:\s|\ufeff|<\?[^>]*>|<!--(?:[^-]|-(?!->))*+-->)*+<!doctype\b[^\[<>]*+
+    (\[(?:[^\]"'<]|<(?!!--)|<!--(?:[^-]|-(?!->))*+-->|"[^"]*"|'[^']*')*+\])\s*+>""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _COMMENT_END = re.compile("-->")
 _CDATA = "<![CDATA["
 _CDATA_MARK = re.compile(re.escape(_CDATA), re.IGNORECASE)
 _SECTION = re.compile(rf"<!--|{re.escape(_CDATA)}|<(script|style)\b", re.IGNORECASE)
 _SECTION_ENDS = _RAW_END | {"<!--": _COMMENT_END, _CDATA.lower(): re.compile(r"\]\]>")}
+
+
+def without_declarations(source: str) -> str:
+    """`source` without what its document type declares (XML 1.0, 2.8): Python's parser ends the type at the first `>`.
+
+    Entities that are declared there stay unexpanded.
+    """
+    found = _DOCTYPE.search(source)
+    return source if found is None else source[: found.start(1)] + source[found.end(1) :]
 
 
 def without_marked_sections(source: str, *, read_cdata: bool) -> str:

@@ -24,8 +24,10 @@ _GAP_MIN = 1.2
 _GUTTER_MIN = 0.7
 _BAND_GAP_MIN = 0.8
 _OVERLAP_MIN = 0.5
-# A column of prose: lines, and characters in the median line. Tables and indexes have less.
-_COLUMN_LINES_MIN = 4
+# A column of prose: lines, and characters in the median line. Tables and indexes have less. With fewer lines than the
+# second number a sentence must be seen to run from one into the next.
+_COLUMN_LINES_MIN = 3
+_SURE_LINES_MIN = 4
 _COLUMN_CHARS_MIN = 18
 # Of prose, this share of the lines is at least that long compared to the longest.
 _FULL_SHARE_MIN = 0.6
@@ -38,8 +40,12 @@ _LINE_END = np.array([-1], np.intp)
 
 @dataclass(frozen=True)
 class Segments:
-    """Pieces of lines in pdfium's order: characters [starts, ends), boxes turned so that text runs across."""
+    """Pieces of lines in pdfium's order: characters [starts, ends), boxes turned so that text runs across.
 
+    `firsts` are the code points that they start with.
+    """
+
+    firsts: NDArray[np.uint32]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
     boxes: Boxes
@@ -84,7 +90,7 @@ def _segments(codes: NDArray[np.uint32], boxes: Boxes, lines: NDArray[np.int64],
     hulls[:, 0], hulls[:, 1] = np.minimum.reduceat(x0, firsts), np.minimum.reduceat(y0, firsts)
     hulls[:, 2], hulls[:, 3] = np.maximum.reduceat(x1, firsts), np.maximum.reduceat(y1, firsts)
     lasts = np.append(firsts[1:], len(shown)) - 1
-    return Segments(shown[firsts], shown[lasts] + 1, hulls, lines[firsts], _median(heights))
+    return Segments(codes[shown[firsts]], shown[firsts], shown[lasts] + 1, hulls, lines[firsts], _median(heights))
 
 
 def _upright(columns: NDArray[np.float32], ends_line: NDArray[np.bool_], rtl: bool) -> NDArray[np.float32]:
@@ -179,7 +185,15 @@ def _is_prose(segments: Segments, column: NDArray[np.intp]) -> bool:
     chars = segments.ends[column] - segments.starts[column]
     widths = segments.boxes[column, 2] - segments.boxes[column, 0]
     full = widths >= _FULL_LENGTH_MIN * float(np.quantile(widths, 0.9))
+    if len(column) < _SURE_LINES_MIN and not (full[:-1].all() and _runs_on(segments, column)):
+        return False
     return float(np.median(chars)) >= _COLUMN_CHARS_MIN and float(full.mean()) >= _FULL_SHARE_MIN
+
+
+def _runs_on(segments: Segments, column: NDArray[np.intp]) -> bool:
+    """Whether a sentence begins in the first line, and goes on in a later one."""
+    first, *others = (chr(code).islower() for code in segments.firsts[column].tolist())
+    return not first and any(others)
 
 
 def _overlap(segments: Segments, one: NDArray[np.intp], other: NDArray[np.intp]) -> bool:

@@ -173,3 +173,22 @@ def test_a_hidden_element_that_never_ends_hides_nothing():
     assert (
         parse(make_html('<p>Before.</p><div hidden="until-found">Found.</div>'), "a.html").text == "Before.\n\nFound."
     )
+
+
+@pytest.mark.parametrize(
+    "declarations",
+    [
+        '<!ENTITY j "x">',
+        "<!ENTITY j 'a]>b'> <!-- ]> isn't it -->",
+        "\n<!ELEMENT p ANY>\n<!ENTITY % k SYSTEM 'file:///etc'>\n",
+    ],
+)
+def test_what_a_document_type_declares_is_no_text(declarations: str):
+    page = f"""<?xml version="1.0"?>\n<!-- it's -->\n<!DOCTYPE html [{declarations}] >
+<html xmlns="http://www.w3.org/1999/xhtml"><body><p>Herons wait [sic] &amp; see &j;.</p></body></html>"""
+    assert parse(page.encode(), "a.xhtml").text == "Herons wait [sic] & see &j;."
+
+
+def test_a_document_type_that_never_ends_costs_no_text():
+    page = b"<!DOCTYPE html [<!ENTITY j 'x><p>Herons wait.</p>" + b"[" * 100_000 + b"<p>Cranes dance.</p>"
+    assert "Cranes dance." in parse(page, "a.html").text

@@ -76,6 +76,38 @@ def test_a_table_without_rules_is_read_row_by_row():
     assert all(re.match(rf"option number {row} x* ?sets the thing {row}\b", line) for row, line in enumerate(lines))
 
 
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_columns_of_three_lines_are_read_one_after_the_other(by_rows: bool):
+    columns = [
+        ["The harbour master reads every", "paper of the crew before a ship", "may leave the quay."],
+        ["Pilots board at the outer buoy", "and stay on the bridge until the", "lines are made fast."],
+    ]
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    places = [(column, line) for column in range(2) for line in range(3)]
+    for column, line in sorted(places, key=lambda at: at[::-1] if by_rows else at):
+        pdf.text(20 + column * 90, 40 + line * 6, columns[column][line])
+    text = parse(bytes(pdf.output()), "a.pdf").text
+    assert text.split() == " ".join([*columns[0], *columns[1]]).split()
+
+
+def test_three_rows_of_a_table_without_rules_are_read_row_by_row():
+    rows = [
+        ("Pumps and valves of the plant", "delivered in March by the yard"),
+        ("Filters of the second stage", "delivered in May by the agent"),
+        ("Hoses for the inner harbour", "delivered in June by the yard"),
+    ]
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    for line, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            pdf.text(20 + column * 90, 40 + line * 6, cell)
+    lines = parse(bytes(pdf.output()), "a.pdf").text.split("\n")
+    assert [re.sub(r"\s+", " ", line) for line in lines] == [" ".join(cells) for cells in rows]
+
+
 def test_text_turned_by_a_quarter_keeps_its_lines():
     pdf = FPDF()
     pdf.add_page()
