@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.harness import BENCH
-from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX, Marks, WordTable, embed_in_passes
+from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX, Marks, WordTable, embed_in_passes, nothing
 from lumikb.compute.embed.graph import GraphBuilder, ensure_graph
 from lumikb.compute.embed.model_files import find_model_files, read_weights
 from lumikb.compute.embed.tokenizer import Tokenizer
+from lumikb.compute.embed.turns import Turns
 
 ROOT = BENCH.parent
 TARGET = ROOT / "src" / "lumikb" / "compute" / "embed" / "int8.npz"
@@ -63,15 +64,20 @@ def activations(model: Any, names: list[str], cache: Path) -> dict[str, NDArray[
     tokenizer = Tokenizer(files.tokenizer)
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
 
-    def forward(words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        embedding, *values = session.run(None, {"words": words, "mask": mask})
+    outputs = ["embedding", "tokens", *names]
+
+    def forward(
+        words: NDArray[np.float32], mask: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        embedding, tokens, *values = session.run(outputs, {"words": words, "mask": mask})
         for name, value in zip(names, values, strict=True):
             seen[name].append(value[mask > 0])
-        return embedding
+        return embedding, tokens
 
     ids = [tokens.ids[:TEXT_TOKENS_MAX] for tokens in tokenizer.encode_batch(read_texts())]
     table = WordTable(ensure_graph(files, cache).words)
-    embed_in_passes(ids, table, Marks(tokenizer.cls_id, tokenizer.sep_id), forward, pass_tokens=lambda: 512)
+    marks = Marks(tokenizer.cls_id, tokenizer.sep_id)
+    embed_in_passes(ids, table, marks, forward, Turns(), nothing, interactive=False, pass_tokens=512)
     return {name: np.concatenate(rows) for name, rows in seen.items()}
 
 

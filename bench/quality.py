@@ -23,7 +23,8 @@ from lumikb.compute.parse.models import ParsedText
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.knowledge import base_repository, derived, repository
-from lumikb.knowledge.jobs import chunk_row
+from lumikb.knowledge.embedding import Embedded, embed_chunks
+from lumikb.knowledge.jobs import chunk_rows
 from lumikb.knowledge.models import DocumentStatus, NewDocument
 from lumikb.retrieval.models import SearchRequest
 from lumikb.settings import Settings
@@ -68,7 +69,10 @@ def reciprocal_rank(ranked: Sequence[str], relevant: dict[str, int], k: int = 10
 class Collection:
     """The collection in a record of its own, found through the product's own searches."""
 
-    def __init__(self, platform: Platform, corpus: list[dict[str, str]], model: EmbeddingModel) -> None:
+    def __init__(
+        self, platform: Platform, corpus: list[dict[str, str]], model: EmbeddingModel, *, with_tokens: bool
+    ) -> None:
+        self._with_tokens = with_tokens
         self._platform = platform
         self._embedder = platform.models().embedder_of(model)
         self._names: dict[str, str] = {}
@@ -82,9 +86,14 @@ class Collection:
         models = self._platform.models()
         parsed = [ParsedText(text=f"{item.get('title', '')}\n\n{item['text']}".strip()) for item in batch]
         chunks = [chunk_text(text, models.tokenizer, ChunkParams()) for text in parsed]
-        vectors = iter(self._embedder.embed([chunk.token_ids for some in chunks for chunk in some]).astype("<f2"))
+        flat = [chunk for some in chunks for chunk in some]
+        embedded = embed_chunks(
+            self._platform.record, self._embedder, None, flat, lambda _: None, with_tokens=self._with_tokens
+        )
+        at = 0
 
         def store(unit: UnitOfWork) -> None:
+            nonlocal at
             for item, text, some in zip(batch, parsed, chunks, strict=True):
                 blob = StoredBlob("0" * 64, len(text.text), b"")
                 new = NewDocument(item["_id"])
@@ -95,17 +104,9 @@ class Collection:
                 assert document is not None
                 key = self._platform.blobs.put_bytes(derived.pack_parsed(document.latest_version_id, text)).sha256
                 repository.update_version(unit, document.latest_version_id, parsed_sha256=key)
-                rows = [
-                    chunk_row(
-                        document.kb_id,
-                        document_id,
-                        document_id,
-                        chunk,
-                        text.text[chunk.char_start : chunk.char_end],
-                        next(vectors).tobytes(),
-                    )
-                    for chunk in some
-                ]
+                own = Embedded(embedded.vectors[at : at + len(some)], embedded.tokens[at : at + len(some)], 0)
+                at += len(some)
+                rows = chunk_rows(document.kb_id, document_id, document_id, text.text, some, own)
                 facts = {"id": document_id, "version_id": document.latest_version_id, "document_id": document_id}
                 facts |= {"model_id": self._embedder.model_id, "model_tier": self._embedder.tier, "params": {}}
                 keys = repository.create_chunk_set(unit, facts, rows)
@@ -147,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with corpus.jsonl, queries.jsonl, qrels.tsv")
     parser.add_argument("--embedding-model", type=EmbeddingModel, default=EmbeddingModel.FULL, help="of the passages")
+    parser.add_argument("--token-vectors", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     data: Path = options.data
     judged = read_qrels(data / "qrels.tsv")
@@ -154,7 +156,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         platform = Platform(Settings(data_dir=Path(directory)))
         platform.open()
-        collection = Collection(platform, read_jsonl(data / "corpus.jsonl"), options.embedding_model)
+        collection = Collection(
+            platform, read_jsonl(data / "corpus.jsonl"), options.embedding_model, with_tokens=options.token_vectors
+        )
         platform.index.flush()
         systems: dict[str, Search] = {"BM25": collection.bm25, "dense": collection.dense, "hybrid": collection.hybrid}
         subsets = {"even": queries[1::2], "all": queries}

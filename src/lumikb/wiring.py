@@ -381,6 +381,7 @@ def _kb_defaults(settings: Settings) -> KbSettings:
         ChunkStrategy(settings.chunk_strategy),
         settings.ocr_languages,
         EmbeddingModel(settings.embedding_model),
+        settings.token_vectors,
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 1000
 POLL_SECONDS = 0.5
-SETTINGS = ("chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages", "embedding_model")
+SETTINGS = ("chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages", "embedding_model", "token_vectors")
 
 app = typer.Typer(help="List, create, set and delete knowledge bases.")
 
@@ -100,6 +100,9 @@ def settings_command(
     chunk_strategy: Annotated[ChunkStrategy | None, typer.Option(help="Where passages begin and end.")] = None,
     ocr_languages: Annotated[str | None, typer.Option(help="Languages of scans and images, such as eng+deu.")] = None,
     embedding_model: Annotated[EmbeddingModel | None, typer.Option(help="Model of the passages' vectors.")] = None,
+    token_vectors: Annotated[
+        bool | None, typer.Option("--token-vectors/--no-token-vectors", help="Keep a vector of each token.")
+    ] = None,
     reset: Annotated[list[str] | None, typer.Option(metavar="SETTING", help="Follow the server in this one.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the documents have been processed again.")] = True,
     as_json: AsJson = False,
@@ -110,9 +113,8 @@ def settings_command(
     """
     from lumikb.cli.client import run
 
-    given = dict(
-        zip(SETTINGS, (chunk_tokens, chunk_overlap, chunk_strategy, ocr_languages, embedding_model), strict=True)
-    )
+    values = (chunk_tokens, chunk_overlap, chunk_strategy, ocr_languages, embedding_model, token_vectors)
+    given = dict(zip(SETTINGS, values, strict=True))
     changes: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
     for setting in reset or ():
         if setting not in SETTINGS:

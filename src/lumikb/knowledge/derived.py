@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
 from lumikb.knowledge import repository
+from lumikb.knowledge.embedding import Embedded
 from lumikb.store.blobs.port import BlobStore
 from lumikb.store.jobs.models import Job
 from lumikb.store.jobs.repository import blobs_of_jobs, forget_blobs, note_blob
@@ -42,6 +42,7 @@ class _VectorsBlob(msgspec.Struct, array_like=True):
     dimensions: int
     vectors: bytes
     copied: int
+    tokens: list[bytes] = []
 
 
 def pack_parsed(version_id: str, parsed: ParsedText, *, ocr_languages: str = "") -> bytes:
@@ -77,19 +78,18 @@ def read_chunks(blobs: BlobStore, key: str) -> tuple[list[Chunk], dict[str, Any]
     return blob.chunks, blob.made_with
 
 
-def pack_vectors(job_id: str, start: int, vectors: NDArray[np.float32], *, copied: int) -> bytes:
-    """Vectors of a job's chunks from `start` on, a row for each, as little-endian float16.
+def pack_vectors(job_id: str, start: int, embedded: Embedded) -> bytes:
+    """Vectors of a job's chunks from `start` on."""
+    packed = embedded.vectors.tobytes()
+    dimensions = embedded.vectors.shape[1]
+    blob = _VectorsBlob(job_id, start, dimensions, packed, embedded.copied, embedded.tokens)
+    return msgspec.msgpack.encode(blob)
 
-    `copied` is how many of them were taken over from passages of the same text.
-    """
-    packed = vectors.astype("<f2").tobytes()
-    return msgspec.msgpack.encode(_VectorsBlob(job_id, start, vectors.shape[1], packed, copied))
 
-
-def get_vectors(blobs: BlobStore, key: str) -> tuple[NDArray[np.float16], int]:
-    """The vectors that `pack_vectors` packed, shape (chunks, dimensions), and how many were taken over."""
+def get_vectors(blobs: BlobStore, key: str) -> Embedded:
+    """The vectors that `pack_vectors` packed."""
     blob = msgspec.msgpack.decode(blobs.read(key), type=_VectorsBlob)
-    return np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions), blob.copied
+    return Embedded(np.frombuffer(blob.vectors, "<f2").reshape(-1, blob.dimensions), blob.tokens, blob.copied)
 
 
 def erase_unreferenced(unit: UnitOfWork, blobs: BlobStore, sha256: str) -> bool:

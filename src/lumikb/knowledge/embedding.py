@@ -1,6 +1,7 @@
 """Vectors of passages: taken over from passages of the same text, computed for the others."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from sqlalchemy import Connection
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.embed.embedder import Embedder
+from lumikb.compute.embed.tokens import pack_tokens, sign_bits
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge import repository
 from lumikb.store.record.engine import Record
@@ -17,20 +19,42 @@ EMBED_BATCH = 64
 
 HASHES_ASKED_AT_ONCE = 1000
 
-_Vectors = Mapping[str, NDArray[np.float32]]
+
+class Embedded(NamedTuple):
+    """Of passages in order: unit vectors as little-endian float16 (passages, dimensions), packed token vectors, and how
+    many were taken over. Token vectors are empty where none are wanted.
+    """
+
+    vectors: NDArray[np.float16]
+    tokens: list[bytes]
+    copied: int
 
 
-def _known_vectors(connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk]) -> _Vectors:
+def joined(parts: Sequence[Embedded]) -> Embedded:
+    """Parts of a document's passages as one."""
+    vectors = np.concatenate([part.vectors for part in parts]) if parts else np.empty((0, 0), "<f2")
+    tokens = [own for part in parts for own in part.tokens or [b""] * len(part.vectors)]
+    return Embedded(vectors, tokens, sum(part.copied for part in parts))
+
+
+_Known = Mapping[str, tuple[NDArray[np.float32], bytes]]
+
+
+def _known_vectors(
+    connection: Connection, chunk_set_id: str, embedder: Embedder, chunks: Sequence[Chunk], *, with_tokens: bool
+) -> _Known:
     """Vectors that a chunk set has for the texts of `chunks`, by the hash of the text, if they are of this model.
 
-    What is stored and is no vector is left out, so that it is computed anew.
+    What is stored and is no vector is left out, so that it is computed anew; `with_tokens` what has none of these, too.
     """
-    known: dict[str, NDArray[np.float32]] = {}
+    known: dict[str, tuple[NDArray[np.float32], bytes]] = {}
     for start in range(0, len(chunks), HASHES_ASKED_AT_ONCE):
         some = [chunk.text_sha256 for chunk in chunks[start : start + HASHES_ASKED_AT_ONCE]]
         packed = repository.embeddings_by_text(connection, chunk_set_id, embedder.model_id, embedder.tier, some)
-        vectors, sound = unit_vectors(list(packed.values()), embedder.dimensions)
-        known |= {sha256: vector for sha256, vector, is_sound in zip(packed, vectors, sound, strict=True) if is_sound}
+        vectors, sound = unit_vectors([embedding for embedding, _ in packed.values()], embedder.dimensions)
+        for (sha256, (_, tokens)), vector, is_sound in zip(packed.items(), vectors, sound, strict=True):
+            if is_sound and (tokens or not with_tokens):
+                known[sha256] = vector, tokens if with_tokens else b""
     return known
 
 
@@ -40,19 +64,22 @@ def embed_chunks(
     chunk_set_id: str | None,
     chunks: Sequence[Chunk],
     advance: Callable[[int], None],
-) -> tuple[NDArray[np.float32], int]:
-    """A row for each chunk, and how many were taken over from a chunk set, if there is one.
+    *,
+    with_tokens: bool,
+) -> Embedded:
+    """A vector for each chunk, `with_tokens` for each of its tokens, too; of a chunk set, if there is one, or computed.
 
     `advance` is called before each batch with the number of chunks done; what it raises ends the work.
     """
-    known: _Vectors = {}
+    known: _Known = {}
     if chunk_set_id is not None:
-        known = record.read(lambda read: _known_vectors(read, chunk_set_id, embedder, chunks))
-    vectors = np.empty((len(chunks), embedder.dimensions), np.float32)
+        known = record.read(lambda read: _known_vectors(read, chunk_set_id, embedder, chunks, with_tokens=with_tokens))
+    vectors = np.empty((len(chunks), embedder.dimensions), "<f2")
+    tokens = [b""] * len(chunks)
     fresh: list[int] = []
     for at, chunk in enumerate(chunks):
         if chunk.text_sha256 in known:
-            vectors[at] = known[chunk.text_sha256]
+            vectors[at], tokens[at] = known[chunk.text_sha256]
         else:
             fresh.append(at)
     copied = len(chunks) - len(fresh)
@@ -61,5 +88,11 @@ def embed_chunks(
     for done in range(0, len(fresh), EMBED_BATCH):
         advance(copied + done)
         batch = fresh[done : done + EMBED_BATCH]
-        vectors[batch] = embedder.embed([chunks[at].token_ids for at in batch])
-    return vectors, copied
+        ids = [chunks[at].token_ids for at in batch]
+        if not with_tokens:
+            vectors[batch] = embedder.embed(ids)
+            continue
+        vectors[batch], bits = embedder.embed_tokens(ids, sign_bits)
+        for at, own in zip(batch, bits, strict=True):
+            tokens[at] = pack_tokens(chunks[at].token_starts, own)
+    return Embedded(vectors, tokens, copied)

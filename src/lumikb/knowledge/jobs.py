@@ -2,11 +2,9 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from lumikb.audit.repository import append_event
@@ -23,7 +21,7 @@ from lumikb.kit.ids import new_id
 from lumikb.kit.memory import return_freed_memory
 from lumikb.kit.sealing import Sealer
 from lumikb.knowledge import base_repository, derived, repository, settings_repository
-from lumikb.knowledge.embedding import embed_chunks
+from lumikb.knowledge.embedding import Embedded, embed_chunks, joined
 from lumikb.knowledge.events import tell_status
 from lumikb.knowledge.models import STEP_PROGRESS, Document, DocumentStatus, KbSettings, Step, is_upload_warning
 from lumikb.store.blobs.port import BlobStore
@@ -51,12 +49,11 @@ CANCEL_SECONDS = 0.3
 
 
 class _Made(NamedTuple):
-    """Passages of a text, the settings they were made with, a vector for each, and how many of these were known."""
+    """Passages of a text, the settings they were made with, and their vectors."""
 
     chunks: list[Chunk]
     made_with: dict[str, Any]
-    vectors: NDArray[np.float16]
-    copied: int
+    embedded: Embedded
 
 
 class IngestHandler:
@@ -170,8 +167,7 @@ class IngestHandler:
 
     def _made(self, document: Document, parsed: ParsedText, params: ChunkParams, made_with: dict[str, Any]) -> "_Made":
         chunks = chunk_text(parsed, self._models().tokenizer, params)
-        vectors, copied = self._vectors(document, chunks, made_with, lambda _: self._check_stopping())
-        return _Made(chunks, made_with, vectors.astype("<f2"), copied)
+        return _Made(chunks, made_with, self._vectors(document, chunks, made_with, lambda _: self._check_stopping()))
 
     def _password(self, job: Job, document: Document) -> str | None:
         """What the user gave along; it waits sealed in the job's row, and is opened for the parser only."""
@@ -199,16 +195,16 @@ class IngestHandler:
             self._check_stopping()
             self._show(job, Step.EMBED, (start + done) / count)
 
-        vectors, copied = self._vectors(document, part, made_with, advance)
-        packed = derived.pack_vectors(job.id, start, vectors, copied=copied)
+        packed = derived.pack_vectors(job.id, start, self._vectors(document, part, made_with, advance))
         return derived.put_for_job(self._record, self._blobs, job.id, packed)
 
     def _vectors(
         self, document: Document, chunks: list[Chunk], made_with: dict[str, Any], advance: Callable[[int], None]
-    ) -> tuple[NDArray[np.float32], int]:
-        """A vector for each chunk, and how many are those that the document's readers have already."""
-        known_in = document.current_chunk_set_id
-        return embed_chunks(self._record, self._embedder(made_with), known_in, chunks, advance)
+    ) -> Embedded:
+        """Vectors of each chunk; what the document's readers have already is taken over."""
+        known_in, embedder = document.current_chunk_set_id, self._embedder(made_with)
+        with_tokens = bool(made_with.get("token_vectors"))
+        return embed_chunks(self._record, embedder, known_in, chunks, advance, with_tokens=with_tokens)
 
     def _check_stopping(self) -> None:
         if self._stopping():
@@ -228,8 +224,7 @@ class IngestHandler:
         parsed = derived.get_parsed(self._blobs, parsed_key)
         chunks, made_with = derived.read_chunks(self._blobs, chunks_key)
         parts = [derived.get_vectors(self._blobs, key) for key in vectors_keys]
-        vectors = np.concatenate([part for part, _ in parts]) if parts else np.empty((0, 0), np.float16)
-        made = _Made(chunks, made_with, vectors, sum(copied for _, copied in parts))
+        made = _Made(chunks, made_with, joined(parts))
         return self._publish_unless_changed(job, document, parsed, made, lambda _: None)
 
     def _publish_unless_changed(
@@ -240,15 +235,10 @@ class IngestHandler:
         Gives False, and does `keep` only, when the settings have changed since the chunks were made.
         """
         text = parsed.text
-        rows = [
-            chunk_row(
-                document.kb_id, document.id, job.id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes()
-            )
-            for chunk, vector in zip(made.chunks, made.vectors, strict=True)
-        ]
+        rows = chunk_rows(document.kb_id, document.id, job.id, text, made.chunks, made.embedded)
         spans = [(chunk.char_start, chunk.char_end) for chunk in made.chunks]
-        extracted = extract(parsed, document.mime_type, spans, made.vectors, now=clock.now())
-        done = {"chunks": len(rows), "embeddings_copied": made.copied}
+        extracted = extract(parsed, document.mime_type, spans, made.embedded.vectors, now=clock.now())
+        done = {"chunks": len(rows), "embeddings_copied": made.embedded.copied}
         read_in = made.made_with.get("ocr_languages", "")
 
         def publish(unit: UnitOfWork) -> bool:
@@ -384,10 +374,22 @@ def _progress(step: Step, share: float) -> float:
     return round(low + (high - low) * share, 1)
 
 
+def chunk_rows(
+    kb_id: str, document_id: str, chunk_set_id: str, text: str, chunks: Sequence[Chunk], embedded: Embedded
+) -> list[dict[str, Any]]:
+    """The chunks of a text with their vectors, as `repository.insert_chunks` takes them."""
+    return [
+        chunk_row(
+            kb_id, document_id, chunk_set_id, chunk, text[chunk.char_start : chunk.char_end], vector.tobytes(), tokens
+        )
+        for chunk, vector, tokens in zip(chunks, embedded.vectors, embedded.tokens, strict=True)
+    ]
+
+
 def chunk_row(
-    kb_id: str, document_id: str, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes
+    kb_id: str, document_id: str, chunk_set_id: str, chunk: Chunk, text: str, embedding: bytes, tokens: bytes = b""
 ) -> dict[str, Any]:
-    """A chunk as a row of the record."""
+    """A chunk as a row of the record, with its token vectors beside."""
     return {
         "chunk_id": new_id(),
         "chunk_set_id": chunk_set_id,
@@ -402,6 +404,7 @@ def chunk_row(
         "section_header": chunk.section_header,
         "token_count": len(chunk.token_ids),
         "embedding": embedding,
+        "tokens": tokens,
     }
 
 

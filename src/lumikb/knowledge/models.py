@@ -100,6 +100,7 @@ class KbSettings:
     chunk_strategy: ChunkStrategy
     ocr_languages: str
     embedding_model: EmbeddingModel = EmbeddingModel.FULL
+    token_vectors: bool = True
 
     def overridden_by(self, overrides: Mapping[str, Any]) -> "KbSettings":
         """These with the knowledge base's own in their place; an overlap is cut to what such chunks allow."""
@@ -123,6 +124,7 @@ class KbSettings:
             "chunk_overlap": self.chunk_overlap,
             "chunk_strategy": str(self.chunk_strategy),
             "embedding_model": str(self.embedding_model),
+            "token_vectors": self.token_vectors,
         }
         return made_with | {"ocr_languages": read_in} if read_in else made_with
 

@@ -15,7 +15,14 @@ from lumikb.knowledge.models import Chunk, Document, DocumentFilter, DocumentSor
 from lumikb.store.blobs.port import StoredBlob
 from lumikb.store.record.engine import UnitOfWork
 from lumikb.store.record.rows import as_dict
-from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_tags, document_versions, documents
+from lumikb.store.record.tables.knowledge import (
+    chunk_sets,
+    chunk_tokens,
+    chunks,
+    document_tags,
+    document_versions,
+    documents,
+)
 from lumikb.store.record.tables.uploads import uploads
 
 ALIVE = documents.c.deleted_at.is_(None)
@@ -230,22 +237,37 @@ def chunk_set_exists(connection: Connection, chunk_set_id: str) -> bool:
 def create_chunk_set(unit: UnitOfWork, values: dict[str, Any], rows: list[dict[str, Any]]) -> list[int]:
     """Store a chunk set with its chunks; gives the chunks' keys."""
     unit.connection.execute(insert(chunk_sets).values(created_at=clock.now(), chunk_count=len(rows), **values))
-    if rows:
-        unit.connection.execute(insert(chunks), rows)
-    return chunk_keys(unit.connection, chunk_set_id=values["id"])
+    return insert_chunks(unit, values["id"], rows)
+
+
+def insert_chunks(unit: UnitOfWork, chunk_set_id: str, rows: list[dict[str, Any]]) -> list[int]:
+    """Store the chunks of a set, with their `tokens` unless these are empty; gives their keys in order of `rows`."""
+    if not rows:
+        return []
+    tokens = [row["tokens"] for row in rows]
+    unit.connection.execute(insert(chunks), [{name: row[name] for name in row if name != "tokens"} for row in rows])
+    keys = chunk_keys(unit.connection, chunk_set_id=chunk_set_id)
+    packed = [{"chunk_key": key, "tokens": own} for key, own in zip(keys, tokens, strict=True) if own]
+    if packed:
+        unit.connection.execute(insert(chunk_tokens), packed)
+    return keys
 
 
 def embeddings_by_text(
     connection: Connection, chunk_set_id: str, model_id: str, tier: str, hashes: Sequence[str]
-) -> dict[str, bytes]:
-    """Embeddings that a chunk set has for texts of these hashes, none if the set is of another model."""
+) -> dict[str, tuple[bytes, bytes]]:
+    """Embeddings that a chunk set has for texts of these hashes, each with its token vectors, empty if it has none.
+
+    None at all if the set is of another model.
+    """
     rows = connection.execute(
-        select(chunks.c.text_sha256, chunks.c.embedding)
+        select(chunks.c.text_sha256, chunks.c.embedding, chunk_tokens.c.tokens)
+        .outerjoin(chunk_tokens, chunk_tokens.c.chunk_key == chunks.c.key)
         .join(chunk_sets, chunk_sets.c.id == chunks.c.chunk_set_id)
         .where(chunk_sets.c.id == chunk_set_id, chunk_sets.c.model_id == model_id, chunk_sets.c.model_tier == tier)
         .where(chunks.c.text_sha256.in_(hashes))
     )
-    return {row.text_sha256: row.embedding for row in rows}
+    return {row.text_sha256: (row.embedding, row.tokens or b"") for row in rows}
 
 
 def erase_former_sets(unit: UnitOfWork, version_id: str, chunk_set_id: str) -> None:

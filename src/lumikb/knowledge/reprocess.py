@@ -21,7 +21,7 @@ from lumikb.knowledge import base_repository, derived, settings_repository
 from lumikb.knowledge import reprocess_repository as repository
 from lumikb.knowledge.embedding import embed_chunks
 from lumikb.knowledge.errors import TextLostError
-from lumikb.knowledge.jobs import CANCEL_SECONDS, CANCELLED, chunk_row
+from lumikb.knowledge.jobs import CANCEL_SECONDS, CANCELLED, chunk_rows
 from lumikb.knowledge.models import KbSettings
 from lumikb.knowledge.reprocess_repository import Outdated
 from lumikb.knowledge.settings_service import target_of
@@ -131,17 +131,15 @@ class ReprocessHandler:
         models = self._models()
         embedder = models.embedder_of(target.embedding_model)
         chunks = chunk_text(text.parsed, models.tokenizer, target.chunk_params)
-        passages = [text.parsed.text[chunk.char_start : chunk.char_end] for chunk in chunks]
 
         def advance(done: int) -> None:
             self._show(job, progress, done / len(chunks))
 
-        vectors, _ = embed_chunks(self._record, embedder, document.set_id, chunks, advance)
+        embedded = embed_chunks(
+            self._record, embedder, document.set_id, chunks, advance, with_tokens=target.token_vectors
+        )
         set_id, version_id = new_id(), new_id() if text.is_new else document.version_id
-        rows = [
-            chunk_row(job.kb_id or "", document.document_id, set_id, chunk, passage, vector.astype("<f2").tobytes())
-            for chunk, passage, vector in zip(chunks, passages, vectors, strict=True)
-        ]
+        rows = chunk_rows(job.kb_id or "", document.document_id, set_id, text.parsed.text, chunks, embedded)
         values = {
             "id": set_id,
             "version_id": version_id,
@@ -152,7 +150,9 @@ class ReprocessHandler:
         }
         key = self._put(job, version_id, text) if text.is_new else None
         spans = [(chunk.char_start, chunk.char_end) for chunk in chunks]
-        extracted = extract(text.parsed, document.mime_type, spans, vectors, now=clock.now()) if text.is_new else None
+        extracted = None
+        if text.is_new:
+            extracted = extract(text.parsed, document.mime_type, spans, embedded.vectors, now=clock.now())
 
         def keep(unit: UnitOfWork) -> None:
             if not record_progress(unit, job.id, *progress.shown(1.0)):

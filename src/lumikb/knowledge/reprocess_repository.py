@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, 
 from lumikb.compute.extract.models import Extracted
 from lumikb.kit import clock
 from lumikb.knowledge.models import DocumentStatus, KbSettings
-from lumikb.knowledge.repository import filtered_by
+from lumikb.knowledge.repository import filtered_by, insert_chunks
 from lumikb.knowledge.settings_repository import made_otherwise
 from lumikb.store.jobs.models import OPEN
 from lumikb.store.record.engine import UnitOfWork
@@ -111,8 +111,7 @@ def create_waiting_set(
     """Store a set beside the one it is to replace; nobody reads it until the switch."""
     made = {"created_at": clock.now(), "chunk_count": len(rows), "job_id": job_id, "replaces_id": replaces_id}
     unit.connection.execute(insert(chunk_sets).values(**made, **values))
-    if rows:
-        unit.connection.execute(insert(chunks), rows)
+    insert_chunks(unit, values["id"], rows)
 
 
 def copy_version(unit: UnitOfWork, version_id: str, **values: Any) -> None:

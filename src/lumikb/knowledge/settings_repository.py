@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, literal, or_, select, update
 
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.models import EmbeddingModel
@@ -37,6 +37,7 @@ def made_otherwise(settings: KbSettings) -> ColumnElement[bool]:
         params["chunk_overlap"].as_integer() != settings.chunk_overlap,
         strategy != settings.chunk_strategy,
         model != settings.embedding_model,
+        func.coalesce(params["token_vectors"].as_boolean(), false()) != literal(settings.token_vectors),
         func.coalesce(params["ocr_languages"].as_string(), settings.ocr_languages) != settings.ocr_languages,
     )
 

@@ -29,6 +29,7 @@ class PendingSettingsBody(msgspec.Struct, kw_only=True):
     chunk_strategy: ChunkStrategy
     ocr_languages: str
     embedding_model: EmbeddingModel
+    token_vectors: bool
 
 
 class KbSettingsBody(msgspec.Struct, kw_only=True):
@@ -42,6 +43,7 @@ class KbSettingsBody(msgspec.Struct, kw_only=True):
     chunk_strategy: ChunkStrategy
     ocr_languages: str
     embedding_model: EmbeddingModel
+    token_vectors: bool
     overridden: list[str]
     documents_behind: int
     pending: PendingSettingsBody | None
@@ -58,6 +60,7 @@ class KbSettingsPatch(msgspec.Struct, forbid_unknown_fields=True):
     chunk_strategy: ChunkStrategy | msgspec.UnsetType | None = msgspec.UNSET
     ocr_languages: str | msgspec.UnsetType | None = msgspec.UNSET
     embedding_model: EmbeddingModel | msgspec.UnsetType | None = msgspec.UNSET
+    token_vectors: bool | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @get("/knowledge-bases/{kb_id:str}/settings", opt=requires(Permission.KB_ADMIN), summary="Read its settings")

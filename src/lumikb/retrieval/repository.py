@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Select, select
 
+from lumikb.compute.embed.tokens import TokenVectors, unpack_tokens
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge.models import KbStatus
 from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by
@@ -15,7 +16,14 @@ from lumikb.store.index.follower import DIMENSIONS
 from lumikb.store.record.changes import alive
 from lumikb.store.record.json import has_entry
 from lumikb.store.record.rows import as_dict
-from lumikb.store.record.tables.knowledge import chunk_sets, chunks, document_versions, documents, knowledge_bases
+from lumikb.store.record.tables.knowledge import (
+    chunk_sets,
+    chunk_tokens,
+    chunks,
+    document_versions,
+    documents,
+    knowledge_bases,
+)
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -66,6 +74,17 @@ def read_cosines(
         row.key: cosine if is_sound else None
         for row, cosine, is_sound in zip(rows, cosines, sound.tolist(), strict=True)
     }
+
+
+def read_tokens(
+    connection: Connection, readable: ColumnElement[bool], condition: ColumnElement[bool]
+) -> dict[int, TokenVectors]:
+    """Token vectors of the chunks that `read_passages` gives, by key, as far as these have sound ones."""
+    wanted = select(chunk_tokens.c.chunk_key, chunk_tokens.c.tokens).join(
+        chunks, chunks.c.key == chunk_tokens.c.chunk_key
+    )
+    rows = connection.execute(_passing(wanted, readable, condition)).all()
+    return {row.chunk_key: found for row in rows if (found := unpack_tokens(row.tokens)) is not None}
 
 
 def read_passages(

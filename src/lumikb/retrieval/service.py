@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, and_
 from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
 from lumikb.compute.embed.load import Models
+from lumikb.compute.embed.tokenizer import Tokens
+from lumikb.compute.embed.tokens import unit_rows
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
@@ -22,8 +24,15 @@ from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.fusion import fuse
+from lumikb.retrieval.late_interaction import WINDOW, QueryTokens, mixed, words_of
 from lumikb.retrieval.models import Hit, Passage, SearchRequest
-from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
+from lumikb.retrieval.repository import (
+    filter_conditions,
+    matching_document_ids,
+    read_cosines,
+    read_passages,
+    read_tokens,
+)
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record.changes import max_seq, removed_since
@@ -32,7 +41,8 @@ from lumikb.store.record.tables.knowledge import chunks
 
 Result = TypeVar("Result")
 
-QUERY_VECTORS_CACHED = 1024
+# Some 20 kB each.
+QUERIES_KEPT = 1024
 SEARCH_THREADS = 4
 # A search under which passages were removed is done again, so often at most.
 TRIES_MAX = 4
@@ -40,6 +50,14 @@ TRIES_MAX = 4
 DAMAGE_TOLD_MAX = 10_000
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query as the model reads it: its unit vector, float32, and its tokens."""
+
+    vector: NDArray[np.float32]
+    tokens: QueryTokens
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,7 @@ class RetrievalService:
         self._models = models
         self._candidates = candidates
         self._analysis = Analysis()
-        self._vectors: Recent[str, NDArray[np.float32]] = Recent(QUERY_VECTORS_CACHED)
+        self._queries: Recent[str, Query] = Recent(QUERIES_KEPT)
         self._damage_told: set[int] = set()
         self._pool = ThreadPoolExecutor(SEARCH_THREADS, "search")
 
@@ -119,9 +137,10 @@ class RetrievalService:
         )
         if not kb_ids or document_ids == []:
             return [], True
-        vector = self.query_vector(request.query)
+        query = self.query(request.query)
+        weights = query.tokens.weights(self._index.rarity)
         search = self._candidates, kb_ids, document_ids
-        dense = self._index.search_dense(vector, *search, newest=seq)
+        dense = self._index.search_dense(query.vector, *search, newest=seq)
         keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
         wanted = and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters))
 
@@ -130,9 +149,12 @@ class RetrievalService:
 
         def pass_gate(connection: Connection) -> tuple[list[Hit], bool]:
             keys = sorted({key for key, _ in dense} | {key for key, _ in keyword})
-            passed = read_cosines(connection, *gate(keys), vector)
+            passed = read_cosines(connection, *gate(keys), query.vector)
             while True:
-                best = _ranked([key for key, _ in dense], dict(keyword), passed, request)[:count]
+                fused = _fused([key for key, _ in dense], dict(keyword), passed, request)
+                tokens = read_tokens(connection, *gate([key for key, _ in fused[:WINDOW]]))
+                scored = mixed(fused, tokens, query.tokens, weights)
+                best = _ranked(scored, passed, request.min_score)[:count]
                 found = read_passages(connection, *gate([one.key for one in best]))
                 passages = {passage.key: passage for passage in self._sound(found)}
                 damaged = [one.key for one in best if one.key not in passages]
@@ -172,16 +194,22 @@ class RetrievalService:
         )
         return [Hit(passage, score, score) for score, passage in scored], len(passages) == len(wanted)
 
-    def query_vector(self, query: str) -> NDArray[np.float32]:
-        """The query's vector; the last ones are kept. A query past the model's bound is read up to it."""
-        known = self._vectors.get([query])
+    def query(self, text: str) -> Query:
+        """The query as the model reads it; the last ones are kept. One past the model's bound is read up to it."""
+        known = self._queries.get([text])
         if known:
-            return known[query]
+            return known[text]
         models = self._models()
-        ids = models.tokenizer.encode(query).ids[:TEXT_TOKENS_MAX]
-        vector = models.embedder.embed([ids], interactive=True)[0]
-        self._vectors.put({query: vector})
-        return vector
+        tokens = models.tokenizer.encode(text)
+        tokens = Tokens(tokens.ids[:TEXT_TOKENS_MAX], tokens.offsets[:TEXT_TOKENS_MAX])
+        vectors, (states,) = models.embedder.embed_tokens([tokens.ids], unit_rows, interactive=True)
+        query = Query(vectors[0], QueryTokens(states, words_of(text, tokens)))
+        self._queries.put({text: query})
+        return query
+
+    def query_vector(self, text: str) -> NDArray[np.float32]:
+        """The query's vector."""
+        return self.query(text).vector
 
     def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of many texts, shape (texts, dimensions), each read up to the model's bound."""
@@ -224,18 +252,24 @@ class RetrievalService:
         return sound
 
 
-def _ranked(
+def _fused(
     dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
-) -> list[_Ranked]:
-    """What passed the gate and `min_score`, best first. `passed` holds the cosines, None where there is none."""
+) -> list[tuple[int, float]]:
+    """What passed the gate, best first. `passed` holds the cosines, None where there is none."""
     cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
-    fused = fuse(
+    return fuse(
         {key: cosines[key] for key in dense if key in cosines},
         {key: score for key, score in keyword.items() if key in passed},
         request.keyword_weight if request.hybrid else 0.0,
     )
-    ranked = [_Ranked(key, score, _clip(cosines.get(key, 0.0))) for key, score in fused]
-    return [one for one in ranked if one.relevance >= request.min_score]
+
+
+def _ranked(
+    scored: Sequence[tuple[int, float]], cosines: Mapping[int, float | None], min_score: float
+) -> list[_Ranked]:
+    """Those that reach `min_score`, in their order."""
+    ranked = [_Ranked(key, score, _clip(cosines[key] or 0.0)) for key, score in scored]
+    return [one for one in ranked if one.relevance >= min_score]
 
 
 def _clip(cosine: float) -> float:

@@ -9,8 +9,8 @@ from support.server import LumiClient, poll
 from .conftest import Library, assert_error
 
 FIELDS = {
-    "chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages", "embedding_model", "overridden",
-    "documents_behind", "pending",
+    "chunk_tokens", "chunk_overlap", "chunk_strategy", "ocr_languages", "embedding_model", "token_vectors",
+    "overridden", "documents_behind", "pending",
 }  # fmt: skip
 TEXT = b"# Herons\n\n" + b"Herons stand in the shallow water of the lake and wait for fish. " * 60
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from lumikb.compute.chunk.models import ChunkStrategy
+from lumikb.compute.embed.embedder import Keep, Kept
 from lumikb.compute.embed.load import Models
 from lumikb.compute.embed.model_files import find_model_files
 from lumikb.compute.embed.tokenizer import Tokenizer
@@ -31,7 +32,7 @@ from lumikb.store.jobs import repository as jobs
 from lumikb.store.jobs.models import Job
 from lumikb.store.record.changes import changes_after, live_rows
 from lumikb.store.record.engine import Record, UnitOfWork
-from lumikb.store.record.tables.knowledge import chunk_sets, chunks
+from lumikb.store.record.tables.knowledge import chunk_sets, chunk_tokens, chunks
 
 DEFAULTS = KbSettings(chunk_tokens=64, chunk_overlap=8, chunk_strategy=ChunkStrategy.HEADINGS, ocr_languages="eng")
 TOKENIZER = Tokenizer(find_model_files().tokenizer)
@@ -52,6 +53,12 @@ class Embedder:
         vectors = np.zeros((len(token_ids), self.dimensions), np.float32)
         vectors[:, :4] = [[len(ids), sum(ids) % 97, ids[0] % 89, 1] for ids in token_ids]
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def embed_tokens(
+        self, token_ids: Sequence[Sequence[int]], keep: Keep[Kept], *, interactive: bool = False
+    ) -> tuple[NDArray[np.float32], list[Kept]]:
+        states = [np.outer(ids, np.ones(self.dimensions)).astype(np.float32) for ids in token_ids]
+        return self.embed(token_ids), [keep(own) for own in states]
 
 
 class Parser:
@@ -158,6 +165,21 @@ class Bench:
     def embeddings(self, document_id: str) -> list[bytes]:
         set_id = self.document(document_id).current_chunk_set_id
         statement = select(chunks.c.embedding).where(chunks.c.chunk_set_id == set_id).order_by(chunks.c.ordinal)
+        return self.record.read(lambda read: list(read.execute(statement).scalars()))
+
+    def token_counts(self, document_id: str) -> list[int]:
+        set_id = self.document(document_id).current_chunk_set_id
+        statement = select(chunks.c.token_count).where(chunks.c.chunk_set_id == set_id).order_by(chunks.c.ordinal)
+        return self.record.read(lambda read: list(read.execute(statement).scalars()))
+
+    def token_bytes(self, document_id: str) -> list[int]:
+        """How long the token vectors of each passage are that has some."""
+        statement = (
+            select(func.length(chunk_tokens.c.tokens))
+            .join(chunks, chunks.c.key == chunk_tokens.c.chunk_key)
+            .where(chunks.c.chunk_set_id == self.document(document_id).current_chunk_set_id)
+            .order_by(chunks.c.ordinal)
+        )
         return self.record.read(lambda read: list(read.execute(statement).scalars()))
 
     def failed(self, document_id: str, **values: Any) -> DocumentStatus:

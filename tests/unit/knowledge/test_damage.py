@@ -57,6 +57,9 @@ def test_a_search_passes_over_what_is_damaged(bench: Bench, caplog: pytest.LogCa
 
         search_lexical = search_dense
 
+        def rarity(self, words: list[str]) -> list[float]:
+            return [1.0] * len(words)
+
     index: Any = Index()
     models = Models(TOKENIZER, lambda: bench.embedder)  # pyright: ignore[reportArgumentType]
     bases = KnowledgeBaseService(kb_create_level=2, undo_seconds=30)

@@ -9,6 +9,7 @@ import pytest
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.parse.models import ParsedText
 from lumikb.knowledge import derived
+from lumikb.knowledge.embedding import Embedded
 from lumikb.store.blobs.local import LocalBlobStore
 
 
@@ -45,10 +46,11 @@ def test_a_repeated_step_gives_the_same_key(blobs: LocalBlobStore) -> None:
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_vectors_come_back_row_by_row(blobs: LocalBlobStore, count: int) -> None:
     vectors = np.random.default_rng(1).standard_normal((count, 384)).astype(np.float32)
-    found, copied = derived.get_vectors(blobs, put(blobs, derived.pack_vectors("job", 0, vectors, copied=2)))
-    assert copied == 2
-    assert found.dtype == np.float16
-    assert np.array_equal(found, vectors.astype(np.float16))
+    embedded = Embedded(vectors.astype("<f2"), [bytes([at]) for at in range(count)], 2)
+    found = derived.get_vectors(blobs, put(blobs, derived.pack_vectors("job", 0, embedded)))
+    assert found[1:] == embedded[1:]
+    assert found.vectors.dtype == np.float16
+    assert np.array_equal(found.vectors, embedded.vectors)
 
 
 def test_a_map_alone_has_no_text() -> None:
@@ -62,6 +64,7 @@ def test_chunks_come_back_in_order(blobs: LocalBlobStore) -> None:
             char_start=at * 5,
             char_end=at * 5 + 5,
             token_ids=[at, at + 1],
+            token_starts=[0, 3],
             text_sha256="a" * 64,
             section_header="A > B",
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lumikb.compute.chunk.models import ChunkStrategy
 from lumikb.compute.embed.load import Models
 from lumikb.compute.embed.models import EmbeddingModel
+from lumikb.compute.embed.tokens import TOKEN_BYTES
 from lumikb.knowledge import jobs as ingestion
 from lumikb.knowledge import repository, reprocess, reprocess_repository
 from lumikb.knowledge.base_service import KnowledgeBaseService
@@ -212,6 +213,9 @@ def test_a_search_that_meets_the_switch_is_done_again(bench: Bench) -> None:
                 bench.bring_about(job)
             return found
 
+        def rarity(self, words: list[str]) -> list[float]:
+            return [1.0] * len(words)
+
     index: Any = Index()
     models = Models(TOKENIZER, lambda: bench.embedder)  # pyright: ignore[reportArgumentType]
     bases = KnowledgeBaseService(kb_create_level=2, undo_seconds=30)
@@ -339,3 +343,24 @@ def test_sets_of_a_job_that_is_gone_are_orphans(bench: Bench, monkeypatch: pytes
     assert bench.record.read(reprocess_repository.orphaned_sets) == {}  # its own job clears away
     monkeypatch.setattr(reprocess_repository, "ORPHANED_AFTER", -reprocess_repository.ORPHANED_AFTER)
     assert set(bench.record.read(reprocess_repository.orphaned_sets)) == {job.id}
+
+
+def test_token_vectors_come_and_go_with_the_setting(bench: Bench) -> None:
+    document_id = bench.ingest("a.txt")
+    counts = bench.token_counts(document_id)
+    assert bench.token_bytes(document_id) == [TOKEN_BYTES * count for count in counts]
+    embedded = bench.embedder.embedded
+    bench.bring_about(bench.started(token_vectors=False))
+    assert bench.embedder.embedded == embedded
+    assert bench.token_bytes(document_id) == []
+    bench.bring_about(bench.started(token_vectors=True))
+    assert bench.embedder.embedded == embedded + len(counts)
+    assert bench.token_bytes(document_id) == [TOKEN_BYTES * count for count in counts]
+
+
+def test_unchanged_passages_keep_their_token_vectors(bench: Bench) -> None:
+    document_id = bench.ingest("a.txt")
+    before, embedded = bench.token_bytes(document_id), bench.embedder.embedded
+    bench.run_ingestion(document_id, DirectSteps())
+    assert bench.token_bytes(document_id) == before
+    assert bench.embedder.embedded == embedded

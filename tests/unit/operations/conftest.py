@@ -87,7 +87,9 @@ class Ground:
 
 def made(ordinal: int, start: int, end: int, text: str) -> Chunk:
     text_sha256 = hashlib.sha256(text[start:end].encode()).hexdigest()
-    return Chunk(ordinal=ordinal, char_start=start, char_end=end, token_ids=[1], text_sha256=text_sha256)
+    return Chunk(
+        ordinal=ordinal, char_start=start, char_end=end, token_ids=[1], token_starts=[0], text_sha256=text_sha256
+    )
 
 
 def vector() -> bytes:

@@ -37,7 +37,8 @@ def text_sha256(text: str) -> str:
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """A passage: `text[char_start:char_end]` of the parsed text, exactly, in Unicode code points.
 
-    `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once.
+    `token_ids` are the model's own ids of that text, without its marks, so that a text is encoded once, `token_starts`
+    where these begin in it, in code points from `char_start`.
     `page_number` is the page of the first character, None for formats without pages. `section_header` is the path of
     headings that hold the first letter or digit, joined by " > ", None outside of any.
     """
@@ -46,6 +47,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     char_start: int
     char_end: int
     token_ids: list[int]
+    token_starts: list[int]
     text_sha256: str
     page_number: int | None = None
     section_header: str | None = None

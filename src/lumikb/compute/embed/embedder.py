@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,12 @@ from lumikb.compute.embed.turns import Turns
 from lumikb.kit.memory import return_freed_memory
 
 Tier = Literal["fp32", "bf16", "int8"]
+Kept = TypeVar("Kept")
+Keep = Callable[[NDArray[np.float32]], Kept]
+"""What to make of the last hidden states of a text's tokens, (tokens, dimensions) without the marks.
+
+It must not hold on to them: the next pass writes there.
+"""
 
 # The model reads 256 tokens, two of which are its own marks.
 TEXT_TOKENS_MAX = TOKENS_MAX - 2
@@ -45,6 +51,8 @@ class Embedder(Protocol):
     no ids give the vector of the empty text. Raises `TextTooLongError`. Calls may come from several threads at once.
     `interactive` says that somebody waits for it: its passes go before those that nobody waits for.
     `tier` is the arithmetic of the engine; vectors of different tiers may be compared with each other.
+
+    `embed_tokens` does the same in the same pass and gives, too, what `keep` makes of each text's tokens.
     """
 
     @property
@@ -57,6 +65,10 @@ class Embedder(Protocol):
     def tier(self) -> Tier: ...
 
     def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]: ...
+
+    def embed_tokens(
+        self, token_ids: Sequence[Sequence[int]], keep: Keep[Kept], *, interactive: bool = False
+    ) -> tuple[NDArray[np.float32], list[Kept]]: ...
 
 
 @dataclass(frozen=True)
@@ -89,8 +101,8 @@ class WordTable:
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
-Pass = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
-"""One forward pass: words and mask, as the graph takes them, to embeddings."""
+Pass = Callable[[NDArray[np.float32], NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""One forward pass: words and mask, as the graph takes them, to embeddings and tokens."""
 
 
 def embed_in_passes(
@@ -99,11 +111,12 @@ def embed_in_passes(
     marks: Marks,
     forward: Pass,
     turns: Turns,
+    keep: Keep[Kept],
     *,
     interactive: bool,
     pass_tokens: int,
-) -> NDArray[np.float32]:
-    """`Embedder.embed` by means of `forward`: texts of like length go together, the result is in the order given.
+) -> tuple[NDArray[np.float32], list[Kept]]:
+    """`Embedder.embed_tokens` by means of `forward`: texts of like length go together, results are in the order given.
 
     Each pass waits for its turn. It has at most `pass_tokens`, padding included, and few while people ask.
     """
@@ -115,6 +128,7 @@ def embed_in_passes(
             tokens_max=TEXT_TOKENS_MAX,
         )
     vectors = np.empty((len(token_ids), DIMENSIONS), np.float32)
+    kept: dict[int, Kept] = {}
 
     def tokens_max() -> int:
         return PASS_TOKENS_ASKED if turns.asked_lately else pass_tokens
@@ -128,11 +142,17 @@ def embed_in_passes(
             mask[row, : len(framed)] = 1
         words = table.rows(ids)
         with turns.turn(interactive=interactive):
-            vectors[texts] = forward(words, mask)
+            vectors[texts], states = forward(words, mask)
+        for row, text in enumerate(texts):
+            kept[text] = keep(states[row, 1 : len(token_ids[text]) + 1])
     table.unload()
     if len(token_ids) >= _BULK_TEXTS:
         return_freed_memory()
-    return vectors
+    return vectors, [kept[text] for text in range(len(token_ids))]
+
+
+def nothing(states: NDArray[np.float32]) -> None:
+    """To `keep` no tokens."""
 
 
 def plan_passes(lengths: Sequence[int], pass_tokens: Callable[[], int]) -> Iterator[tuple[list[int], int]]:

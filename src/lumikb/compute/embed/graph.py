@@ -6,7 +6,10 @@ half of the model's weights would otherwise lie in each engine's memory. A graph
 - `words`: float32 (texts, tokens, 384), the rows of that file for each token,
 - `mask`: float32 (texts, tokens), 1 for a token and 0 for padding,
 
-and gives `embedding`: float32 (texts, 384), the mean over a text's tokens at unit length.
+and gives
+
+- `embedding`: float32 (texts, 384), the mean over a text's tokens at unit length,
+- `tokens`: float32 (texts, tokens, 384), the last hidden state of each token.
 """
 
 import hashlib
@@ -24,7 +27,7 @@ from lumikb.compute.embed.errors import ModelCacheError
 from lumikb.compute.embed.model_files import ModelFiles, read_weights
 
 # Part of the cache's key: raise it with every change to what this module writes.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 
 DIMENSIONS = 384
 TOKENS_MAX = 256
@@ -133,7 +136,10 @@ class GraphBuilder:
                 helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", DIMENSIONS]),
                 helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["texts", "tokens"]),
             ],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", DIMENSIONS])],
+            [
+                helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", DIMENSIONS]),
+                helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["texts", "tokens", DIMENSIONS]),
+            ],
             [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in self.initializers.items()],
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
@@ -238,3 +244,4 @@ class GraphBuilder:
         total = self.node("MatMul", [weights, hidden], "total")
         flat = self.node("Squeeze", [total, row], "total.flat")
         self.node("LpNormalization", [flat], "embedding", axis=-1, p=2)
+        self.node("Identity", [hidden], "tokens")

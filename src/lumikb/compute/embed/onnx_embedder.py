@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passes
+from lumikb.compute.embed.embedder import Keep, Kept, Marks, Tier, WordTable, embed_in_passes, nothing
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.models import MODEL_ID
@@ -41,19 +41,29 @@ class OnnxEmbedder:
 
     def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
+        return self.embed_tokens(token_ids, nothing, interactive=interactive)[0]
+
+    def embed_tokens(
+        self, token_ids: Sequence[Sequence[int]], keep: Keep[Kept], *, interactive: bool = False
+    ) -> tuple[NDArray[np.float32], list[Kept]]:
+        """See `Embedder.embed_tokens`."""
         return embed_in_passes(
             token_ids,
             self._table,
             self._marks,
             self._forward,
             self._turns,
+            keep,
             interactive=interactive,
             pass_tokens=_PASS_TOKENS,
         )
 
-    def _forward(self, words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _forward(
+        self, words: NDArray[np.float32], mask: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with _translated_errors():
-            return self._session.run(["embedding"], {"words": words, "mask": mask})[0]
+            embedding, tokens = self._session.run(["embedding", "tokens"], {"words": words, "mask": mask})
+        return embedding, tokens
 
 
 @contextmanager

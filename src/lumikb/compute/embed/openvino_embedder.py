@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lumikb.compute.embed.embedder import Marks, Tier, WordTable, embed_in_passes
+from lumikb.compute.embed.embedder import Keep, Kept, Marks, Tier, WordTable, embed_in_passes, nothing
 from lumikb.compute.embed.errors import EngineError
 from lumikb.compute.embed.graph import DIMENSIONS, GraphFiles
 from lumikb.compute.embed.memory import drop_mapped_pages
@@ -63,14 +63,23 @@ class OpenVinoEmbedder:
 
     def embed(self, token_ids: Sequence[Sequence[int]], *, interactive: bool = False) -> NDArray[np.float32]:
         """See `Embedder.embed`."""
+        return self.embed_tokens(token_ids, nothing, interactive=interactive)[0]
+
+    def embed_tokens(
+        self, token_ids: Sequence[Sequence[int]], keep: Keep[Kept], *, interactive: bool = False
+    ) -> tuple[NDArray[np.float32], list[Kept]]:
+        """See `Embedder.embed_tokens`."""
         # A request is no thread's to share, and cheap: it holds only input and output.
         request = self._model.create_infer_request()
 
-        def forward(words: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        def forward(
+            words: NDArray[np.float32], mask: NDArray[np.float32]
+        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             try:
-                return request.infer({"words": words, "mask": mask}, share_inputs=True)[0]
+                found = request.infer({"words": words, "mask": mask}, share_inputs=True, share_outputs=True)
             except RuntimeError as exc:
                 raise _failed(exc) from exc
+            return found[0], found[1]
 
         return embed_in_passes(
             token_ids,
@@ -78,6 +87,7 @@ class OpenVinoEmbedder:
             self._marks,
             forward,
             self._turns,
+            keep,
             interactive=interactive,
             pass_tokens=_PASS_TOKENS,
         )

@@ -15,7 +15,7 @@ def bm25(clauses: Sequence[Clause], rows: Sequence[AnalysedRow], statistics: Sta
     """The score of each row, 0 for no match; a phrase weighs as much as its terms together."""
     scores = [0.0] * len(rows)
     for clause in clauses:
-        weight = sum(_idf(statistics.doc_freq[clause.field, term], statistics.rows) for term in clause.terms)
+        weight = sum(idf(statistics.doc_freq[clause.field, term], statistics.rows) for term in clause.terms)
         weight *= clause.boost * (_K1 + 1)
         average, wanted = statistics.average_length(clause.field), counted(clause.terms)
         for at, row in enumerate(rows):
@@ -25,7 +25,8 @@ def bm25(clauses: Sequence[Clause], rows: Sequence[AnalysedRow], statistics: Sta
     return scores
 
 
-def _idf(doc_freq: int, rows: int) -> float:
+def idf(doc_freq: int, rows: int) -> float:
+    """How rare a term is that `doc_freq` of `rows` rows hold."""
     # A row that was changed since the counts were taken may hold a term that they miss.
     doc_freq = min(doc_freq, rows)
     return math.log(1 + (rows - doc_freq + 0.5) / (doc_freq + 0.5))

@@ -169,6 +169,13 @@ class LocalIndex:
                 self._rebuild_lexical()
         return self._search_lexical(query, k, kb_ids, document_ids)
 
+    def rarity(self, words: Sequence[str]) -> list[float]:
+        """How rare each word is: BM25's idf, of rows that may be half a second old."""
+        try:
+            return self._lexical.rarity(words)
+        except IndexDamagedError:  # the next search mends it
+            return [1.0] * len(words)
+
     def _search_lexical(
         self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
     ) -> list[Hit]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import tantivy
 
 from lumikb.kit import ids
-from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean
-from lumikb.store.index.bm25 import bm25
+from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean, normalise
+from lumikb.store.index.bm25 import bm25, idf
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
 from lumikb.store.index.statistics import LiveStatistics, Term
@@ -172,6 +172,14 @@ class TantivyLexicalIndex:
         scores = bm25(clauses, rows, statistics)
         matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0]
         return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
+
+    def rarity(self, words: Sequence[str]) -> list[float]:
+        """BM25's idf of each word as it is written, among the rows that are committed; 0 for what is no word."""
+        terms = [next(iter(self._analysis.exact.analyze(normalise(word))), "") for word in words]
+        wanted: set[Term] = {("exact", term) for term in terms if term}
+        with _translated():
+            statistics = self._statistics.of(wanted)
+        return [idf(statistics.doc_freq["exact", term], statistics.rows) if term else 0.0 for term in terms]
 
     def keys(self) -> list[int]:
         """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""

@@ -105,7 +105,14 @@ def test_empty_and_blank_texts_have_no_chunks() -> None:
 
 def test_a_text_the_model_drops_is_still_a_chunk() -> None:
     text_sha256 = hashlib.sha256("\u200b\u0301".encode()).hexdigest()
-    chunk = Chunk(ordinal=0, char_start=1, char_end=3, token_ids=[TOKENIZER.unknown_id], text_sha256=text_sha256)
+    chunk = Chunk(
+        ordinal=0,
+        char_start=1,
+        char_end=3,
+        token_ids=[TOKENIZER.unknown_id],
+        token_starts=[0],
+        text_sha256=text_sha256,
+    )
 
     assert chunk_text(ParsedText(text=" \u200b\u0301 "), TOKENIZER, SMALL) == [chunk]
 
@@ -116,7 +123,9 @@ def test_token_ids_are_those_of_the_passage_alone() -> None:
 
     assert len(chunks) > 5
     for chunk in chunks:
-        assert TOKENIZER.encode(text[chunk.char_start : chunk.char_end]).ids == chunk.token_ids
+        tokens = TOKENIZER.encode(text[chunk.char_start : chunk.char_end])
+        assert tokens.ids == chunk.token_ids
+        assert [start for start, _ in tokens.offsets] == chunk.token_starts
 
 
 def test_chunks_end_at_sentences_and_overlap_from_a_sentence_start() -> None:

@@ -125,3 +125,14 @@ def test_passes_grow_and_shrink_on_the_way() -> None:
 
     assert [len(texts) for texts, _ in passes] == [2, 8, 2, 4, 8]
     assert sorted(text for texts, _ in passes for text in texts) == list(range(24))
+
+
+def test_each_text_gets_the_states_of_its_own_tokens(embedder: Embedder) -> None:
+    texts = [[2748], [1037] * TEXT_TOKENS_MAX, [], [2023, 2003, 1037, 3231]]
+
+    vectors, states = embedder.embed_tokens(texts, np.copy)
+    (alone,) = embedder.embed_tokens([texts[3]], np.copy)[1]
+
+    assert [kept.shape for kept in states] == [(len(ids), embedder.dimensions) for ids in texts]
+    assert (_cosines(vectors, embedder.embed(texts)) > 0.9999).all()
+    assert ((states[3] > 0) == (alone > 0)).mean() > 0.99

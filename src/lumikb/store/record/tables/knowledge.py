@@ -129,6 +129,13 @@ chunks = Table(
     sqlite_autoincrement=True,
 )
 
+chunk_tokens = Table(
+    "chunk_tokens",
+    metadata,
+    Column("chunk_key", BigKey, ForeignKey("chunks.key", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("tokens", Bytes, nullable=False),  # `lumikb.compute.embed.tokens.TokenVectors.pack`
+)
+
 change_log = Table(
     "change_log",
     metadata,
