@@ -1,6 +1,6 @@
 """Answers without a language model: the sentences of the passages that answer best, word for word.
 
-Pure functions: the vectors and terms of sentences come from the caller.
+Pure functions: nearness and terms of sentences come from the caller.
 """
 
 import re
@@ -21,23 +21,24 @@ PASSAGES_READ = 8
 SENTENCES_MAX = 4
 SENTENCE_CHARS_MAX = 600
 
-# A sentence's score: cosine to the query, and the share of the query's terms that it or its heading holds.
+# A sentence's score: its nearness to the question by MaxSim, and the share of the question's terms that it or its
+# heading holds.
 COVERAGE_WEIGHT = 0.25
 # Names and values of a row say little to the model: words count for half of its score.
 ROW_COVERAGE_WEIGHT = 0.5
 # And it must hold so many of the question's terms: one of three, as "the administrator of titan", is a row like others.
 ROW_COVERAGE_MIN = 0.4
 # Below this no sentence counts as support, and the answer abstains (docs/decisions/0004).
-SUPPORT_MIN = 0.50
+SUPPORT_MIN = 0.37
 # A question or heading is no answer, but tells what the next statement is about: it lends it this share of its score.
 LENT = 0.9
 # Words that a statement has at least; a line without a full stop needs more of them, and counts a little less.
 STATEMENT_WORDS_MIN = 4
 LINE_WORDS_MIN = 6
 LINE_SHARE = 0.9
-# A further sentence must come this near to the best one, and say something else than those before it.
+# A further sentence must come this near to the best one, and have other terms than those before it.
 NEAR_BEST = 0.75
-SAME_COSINE = 0.85
+SAME_TERMS = 0.8
 # Rows of one table are alike: a further one must be asked for nearly as much as the first.
 ROW_NEAR_BEST = 0.95
 
@@ -124,19 +125,18 @@ def _spans(passage: Passage, headings: Sequence[Heading]) -> Iterator[tuple[int,
 
 def choose_support(
     query_terms: Sequence[str],
-    query_vector: NDArray[np.float32],
     sentences: Sequence[Sentence],
-    vectors: NDArray[np.float32],
+    near: NDArray[np.float32],
     terms_of: Callable[[str], Sequence[str]],
 ) -> list[Support]:
     """The sentences that make up the answer, in reading order; empty when nothing supports one.
 
-    `vectors` has a unit row for each sentence. Documents come in the order of their best sentence, sentences of a
-    document in the order of its text.
+    `near` says how near each sentence is to the question, 0 to 1. Documents come in the order of their best sentence,
+    sentences of a document in the order of its text.
     """
     if not sentences:
         return []
-    scores = _scores(set(query_terms), vectors @ query_vector, sentences, terms_of)
+    scores = _scores(set(query_terms), near, sentences, terms_of)
     order = sorted(range(len(sentences)), key=lambda at: (-scores[at], at))
     bar = max(SUPPORT_MIN, NEAR_BEST * scores[order[0]])
     chosen: list[int] = []
@@ -146,12 +146,20 @@ def choose_support(
         if any(_are_rows_of_a_table(sentences[at], sentences[other]) for other in chosen):
             if scores[at] < ROW_NEAR_BEST * scores[order[0]]:
                 continue
-        elif any(float(vectors[at] @ vectors[other]) >= SAME_COSINE for other in chosen):
+        elif any(_say_the_same(sentences[at], sentences[other], terms_of) for other in chosen):
             continue
         chosen.append(at)
     documents = list(dict.fromkeys(sentences[at].hit.passage.document_id for at in chosen))
     chosen.sort(key=lambda at: (documents.index(sentences[at].hit.passage.document_id), sentences[at].start))
     return [Support(sentences[at], min(1.0, scores[at])) for at in chosen]
+
+
+def _say_the_same(one: Sentence, other: Sentence, terms_of: Callable[[str], Sequence[str]]) -> bool:
+    """Whether nearly all terms of the shorter one stand in the other one, and they differ in no number."""
+    terms, others = set(terms_of(one.statement)), set(terms_of(other.statement))
+    if any(char.isdigit() for term in terms ^ others for char in term):
+        return False
+    return len(terms & others) >= SAME_TERMS * min(len(terms), len(others))
 
 
 def _are_rows_of_a_table(one: Sentence, other: Sentence) -> bool:
@@ -181,7 +189,7 @@ def statement_share(text: str) -> float:
 
 def _scores(
     wanted: set[str],
-    cosines: NDArray[np.float32],
+    near: NDArray[np.float32],
     sentences: Sequence[Sentence],
     terms_of: Callable[[str], Sequence[str]],
 ) -> list[float]:
@@ -189,13 +197,13 @@ def _scores(
     beside = _rows_not_asked_for(wanted, sentences, terms_of)
     lent = 0.0
     previous: Sentence | None = None
-    for at, (cosine, sentence) in enumerate(zip(cosines, sentences, strict=True)):
+    for at, (nearness, sentence) in enumerate(zip(near, sentences, strict=True)):
         if previous is None or previous.hit is not sentence.hit:
             lent = 0.0
         is_record = sentence.row is not None and sentence.row.is_record
         covering = ROW_COVERAGE_WEIGHT if is_record else COVERAGE_WEIGHT
         coverage = _coverage(wanted, sentence, terms_of)
-        own = (1 - covering) * max(0.0, float(cosine)) + covering * coverage
+        own = (1 - covering) * max(0.0, float(nearness)) + covering * coverage
         share = 0.0 if at in beside or (is_record and coverage < ROW_COVERAGE_MIN) else _share(sentence)
         scores.append(max(own, lent) * share)
         # Rows stand side by side: what a table is headed by, or another row says, is no question that the next answers.

@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 from lumikb.answering import repository
 from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
-from lumikb.answering.extraction import Sentence, candidate_sentences, choose_support
+from lumikb.answering.extraction import PASSAGES_READ, Sentence, candidate_sentences, choose_support
 from lumikb.answering.models import Answer, Conversation, Message
+from lumikb.answering.nearness import nearness
 from lumikb.answering.proofs import Proofs, tell_unreadable
 from lumikb.compute.parse.models import Heading
 from lumikb.http.permission import Permission
@@ -61,14 +62,10 @@ class AnswerService:
         sentences = candidate_sentences(self._provable(hits[: self._passages]), self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), hits[: request.limit]), True
-        vectors = self._retrieval.text_vectors([sentence.statement for sentence in sentences])
-        supports = choose_support(
-            self._retrieval.terms(request.query),
-            self._retrieval.query_vector(request.query),
-            sentences,
-            vectors,
-            self._retrieval.terms,
-        )
+        tokens = self._retrieval.tokens_of(actor, [hit.passage for hit in hits[:PASSAGES_READ]])
+        near = nearness(sentences, tokens, *self._retrieval.query_tokens(request.query))
+        terms_of = self._retrieval.terms
+        supports = choose_support(terms_of(request.query), sentences, near, terms_of)
         # Read again at the last moment: what was deleted or forbidden since is not quoted.
         record = self._retrieval.still_there(actor, [support.sentence.hit.passage for support in supports])
         checked = [support for support in supports if still_verbatim(support.sentence, record)]

@@ -46,6 +46,9 @@ def serve_command(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Serve the platform until Ctrl-C."""
+    from lumikb.kit.memory import multiply_in_one_thread
+
+    multiply_in_one_thread()
     from lumikb.cli.serve import serve
 
     serve(load_settings(host=host, port=port))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from lumikb.compute.chunk.models import Chunk
 from lumikb.compute.embed.embedder import Embedder
-from lumikb.compute.embed.tokens import pack_tokens, sign_bits
+from lumikb.compute.embed.tokens import TokenVectors, sign_bits
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge import repository
 from lumikb.store.record.engine import Record
@@ -94,5 +94,5 @@ def embed_chunks(
             continue
         vectors[batch], bits = embedder.embed_tokens(ids, sign_bits)
         for at, own in zip(batch, bits, strict=True):
-            tokens[at] = pack_tokens(chunks[at].token_starts, own)
+            tokens[at] = TokenVectors.of(chunks[at].token_starts, own).pack()
     return Embedded(vectors, tokens, copied)

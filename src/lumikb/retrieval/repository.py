@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Select, select
 
-from lumikb.compute.embed.tokens import TokenVectors, unpack_tokens
+from lumikb.compute.embed.tokens import TokenVectors
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge.models import KbStatus
 from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by
@@ -84,7 +84,7 @@ def read_tokens(
         chunks, chunks.c.key == chunk_tokens.c.chunk_key
     )
     rows = connection.execute(_passing(wanted, readable, condition)).all()
-    return {row.chunk_key: found for row in rows if (found := unpack_tokens(row.tokens)) is not None}
+    return {row.chunk_key: found for row in rows if (found := TokenVectors.unpack(row.tokens)) is not None}
 
 
 def read_passages(

@@ -15,7 +15,7 @@ from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
 from lumikb.compute.embed.load import Models
 from lumikb.compute.embed.tokenizer import Tokens
-from lumikb.compute.embed.tokens import unit_rows
+from lumikb.compute.embed.tokens import TokenVectors, sign_bits, unit_rows
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
@@ -138,10 +138,10 @@ class RetrievalService:
         if not kb_ids or document_ids == []:
             return [], True
         query = self.query(request.query)
-        weights = query.tokens.weights(self._index.rarity)
         search = self._candidates, kb_ids, document_ids
         dense = self._index.search_dense(query.vector, *search, newest=seq)
         keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
+        weights = query.tokens.weights(self._index.rarity)
         wanted = and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters))
 
         def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -211,11 +211,25 @@ class RetrievalService:
         """The query's vector."""
         return self.query(text).vector
 
-    def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of many texts, shape (texts, dimensions), each read up to the model's bound."""
+    def query_tokens(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A unit row for each token of a query, (tokens, dimensions), and how much each counts."""
+        tokens = self.query(text).tokens
+        return tokens.states, tokens.weights(self._index.rarity)
+
+    def tokens_of(self, actor: Actor, passages: Sequence[Passage]) -> dict[int, TokenVectors]:
+        """Token vectors of passages by key: those that are stored, and for passages without such computed now."""
+        condition = chunks.c.key.in_([passage.key for passage in passages])
+        stored = self._record.read(lambda connection: read_tokens(connection, readable(actor), condition))
+        without = [passage for passage in passages if passage.key not in stored]
+        if not without:
+            return stored
         models = self._models()
-        ids = [tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)]
-        return models.embedder.embed(ids, interactive=True)
+        encoded = [models.tokenizer.encode(passage.text) for passage in without]
+        ids = [tokens.ids[:TEXT_TOKENS_MAX] for tokens in encoded]
+        _, bits = models.embedder.embed_tokens(ids, sign_bits, interactive=True)
+        starts = [[start for start, _ in tokens.offsets[:TEXT_TOKENS_MAX]] for tokens in encoded]
+        computed = zip(without, starts, bits, strict=True)
+        return stored | {passage.key: TokenVectors.of(own, signs) for passage, own, signs in computed}
 
     def terms(self, text: str) -> list[str]:
         """The distinct terms of a text as the keyword leg sees them: lower case, without stopwords, stemmed."""

@@ -33,19 +33,23 @@ class TokenVectors:
     starts: NDArray[np.uint16]
     bits: NDArray[np.uint8]
 
+    @staticmethod
+    def of(starts: Sequence[int], bits: NDArray[np.uint8]) -> "TokenVectors":
+        """Those of tokens that begin at `starts`, whose signs are `bits`."""
+        return TokenVectors(np.minimum(starts, _START_MAX).astype("<u2"), bits)
 
-def pack_tokens(starts: Sequence[int], bits: NDArray[np.uint8]) -> bytes:
-    """The starts as little-endian uint16, then the bits: `TOKEN_BYTES` a token."""
-    return np.minimum(starts, _START_MAX).astype("<u2").tobytes() + bits.tobytes()
+    def pack(self) -> bytes:
+        """The starts as little-endian uint16, then the bits: `TOKEN_BYTES` a token."""
+        return self.starts.tobytes() + self.bits.tobytes()
 
-
-def unpack_tokens(packed: bytes) -> TokenVectors | None:
-    """What `pack_tokens` packed; None for what has another length than it can have."""
-    count, rest = divmod(len(packed), TOKEN_BYTES)
-    if rest or not count:
-        return None
-    starts = np.frombuffer(packed, "<u2", count)
-    return TokenVectors(starts, np.frombuffer(packed, np.uint8, offset=2 * count).reshape(count, BITS_BYTES))
+    @staticmethod
+    def unpack(packed: bytes) -> "TokenVectors | None":
+        """What `pack` packed; None for what has another length than it can have."""
+        count, rest = divmod(len(packed), TOKEN_BYTES)
+        if rest or not count:
+            return None
+        starts = np.frombuffer(packed, "<u2", count)
+        return TokenVectors(starts, np.frombuffer(packed, np.uint8, offset=2 * count).reshape(count, BITS_BYTES))
 
 
 def unit_rows(states: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,9 +6,10 @@ that was committed before it began, in every process.
 """
 
 import threading
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ _OPEN_WAIT_SECONDS = 30.0
 # Candidates are fetched half as many again as wanted, for their order changes once they are scored exactly, and this
 # many times over when they are sifted by a list too long to be a filter.
 _SIFT_FACTOR = 10
+
+Result = TypeVar("Result")
 
 log = get_logger(__name__)
 
@@ -156,9 +159,17 @@ class LocalIndex:
     ) -> list[Hit]:
         """Up to `k` chunks by BM25. Any text is a valid query. `newest` as in `catch_up`."""
         self.catch_up(newest)
+        return self._mended(lambda: self._search_lexical(query, k, kb_ids, document_ids))
+
+    def rarity(self, words: Sequence[str]) -> list[float]:
+        """How rare each word is, as it is written: BM25's idf, 0 for what is no word."""
+        return self._mended(lambda: self._lexical.rarity(words, self._tail_rows()))
+
+    def _mended(self, work: Callable[[], Result]) -> Result:
+        """What `work` gives on the lexical index, which is made anew where it turns out to be damaged."""
         generation = self._lexical.generation
         try:
-            return self._search_lexical(query, k, kb_ids, document_ids)
+            return work()
         except IndexDamagedError as exc:
             damage = exc
         with self._commit_lock:
@@ -167,20 +178,16 @@ class LocalIndex:
                 self._note_damage(damage)
                 self._lexical.recreate()
                 self._rebuild_lexical()
-        return self._search_lexical(query, k, kb_ids, document_ids)
+        return work()
 
-    def rarity(self, words: Sequence[str]) -> list[float]:
-        """How rare each word is: BM25's idf, of rows that may be half a second old."""
-        try:
-            return self._lexical.rarity(words)
-        except IndexDamagedError:  # the next search mends it
-            return [1.0] * len(words)
+    def _tail_rows(self) -> dict[int, AnalysedRow | None]:
+        return {key: entry.row for key, entry in self._tail.items()}
 
     def _search_lexical(
         self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
     ) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
-        tail = {key: entry.row for key, entry in self._tail.items()}
+        tail = self._tail_rows()
         keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
         rows = self._analysed(keys)
         rows += [

@@ -13,7 +13,7 @@ from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRo
 from lumikb.store.index.bm25 import bm25, idf
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
-from lumikb.store.index.statistics import LiveStatistics, Term
+from lumikb.store.index.statistics import LiveStatistics, Statistics, Term
 
 Hit = tuple[int, float]
 
@@ -165,20 +165,15 @@ class TantivyLexicalIndex:
         clauses = self._analysis.clauses(query)
         if not rows or not clauses:
             return []
-        terms: set[Term] = {(clause.field, term) for clause in clauses for term in clause.terms}
-        with _translated():
-            statistics = self._statistics.of(terms, without=tail)
-        statistics = statistics.plus([row for row in tail.values() if row is not None])
+        statistics = self._statistics_of({(clause.field, term) for clause in clauses for term in clause.terms}, tail)
         scores = bm25(clauses, rows, statistics)
         matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0]
         return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
 
-    def rarity(self, words: Sequence[str]) -> list[float]:
-        """BM25's idf of each word as it is written, among the rows that are committed; 0 for what is no word."""
+    def rarity(self, words: Sequence[str], tail: Mapping[int, AnalysedRow | None]) -> list[float]:
+        """BM25's idf of each word as it is written, in the collection that `score` looks at; 0 for what is no word."""
         terms = [next(iter(self._analysis.exact.analyze(normalise(word))), "") for word in words]
-        wanted: set[Term] = {("exact", term) for term in terms if term}
-        with _translated():
-            statistics = self._statistics.of(wanted)
+        statistics = self._statistics_of({("exact", term) for term in terms if term}, tail)
         return [idf(statistics.doc_freq["exact", term], statistics.rows) if term else 0.0 for term in terms]
 
     def keys(self) -> list[int]:
@@ -193,6 +188,12 @@ class TantivyLexicalIndex:
 
     def __len__(self) -> int:
         return max(0, self._searcher.num_docs - (self.watermark > 0))
+
+    def _statistics_of(self, terms: set[Term], tail: Mapping[int, AnalysedRow | None]) -> Statistics:
+        self._check_held()
+        with _translated():
+            statistics = self._statistics.of(terms, without=tail)
+        return statistics.plus([row for row in tail.values() if row is not None])
 
     def _open_directory(self) -> int:
         with _translated():

@@ -6,12 +6,11 @@ import pytest
 from lumikb.compute.embed.graph import DIMENSIONS
 from lumikb.compute.embed.tokens import (
     BITS_BYTES,
+    TokenVectors,
     max_similarities,
-    pack_tokens,
     sign_bits,
     token_similarities,
     unit_rows,
-    unpack_tokens,
 )
 
 
@@ -48,9 +47,9 @@ def test_the_mean_of_the_best_matches_is_weighted(states: np.ndarray):
 
 def test_tokens_are_kept_in_fifty_bytes_with_their_place(states: np.ndarray):
     bits = sign_bits(states)
-    packed = pack_tokens([*range(8), 70_000], bits)
+    packed = TokenVectors.of([*range(8), 70_000], bits).pack()
     assert len(packed) == 50 * 9
-    found = unpack_tokens(packed)
+    found = TokenVectors.unpack(packed)
     assert found is not None
     assert found.starts.tolist() == [*range(8), 65_535]
     assert np.array_equal(found.bits, bits)
@@ -58,7 +57,7 @@ def test_tokens_are_kept_in_fifty_bytes_with_their_place(states: np.ndarray):
 
 @pytest.mark.parametrize("packed", [b"", b"x", b"x" * 49, b"x" * 51])
 def test_what_cannot_be_tokens_is_none(packed: bytes):
-    assert unpack_tokens(packed) is None
+    assert TokenVectors.unpack(packed) is None
 
 
 def test_a_zero_state_has_no_direction():
