@@ -179,7 +179,9 @@ def _judged(one: _Open, cosines: Sequence[float]) -> CheckedClaim:
         return one.ends("unsupported", "negated", evidence[:1])
     if near < PARTLY_MIN:
         return one.ends("unsupported", "no_overlap", evidence[:1])
-    return one.ends("supported" if near >= SUPPORTED_MIN else "partly", None, evidence)
+    # What was not read of an endless claim is not proven.
+    whole = near >= SUPPORTED_MIN and not one.claim.is_cut
+    return one.ends("supported" if whole else "partly", None, evidence)
 
 
 def _evidence(claim: Coverage, given: Sequence[Given], cosines: Sequence[float]) -> tuple[list[Given], float]:

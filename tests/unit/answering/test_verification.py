@@ -131,3 +131,14 @@ def test_confidence_is_the_mean_of_the_verdicts() -> None:
 def test_any_passage_and_answer_can_be_checked(passage: str) -> None:
     for answer in ("It rains. [1]", passage + " [1]", "[1]", "1/2 of ½ [1]", "12.12.12.12 -- 5e5 [1]."):
         check_claims(answer, {1: passage}, embed)
+
+
+def test_an_endless_claim_is_never_wholly_supported() -> None:
+    endless = "The tenant pays a deposit of 1,500 euros, " * 30
+    assert verdict(f"{endless} and so on [1].", f"{endless}. It rains.") == ("partly", None)
+
+
+@pytest.mark.parametrize("text", ["not " * 4000, "a-" * 4000, "1," * 4000, "A " * 4000, "[1" * 4000, "_a" * 4000])
+def test_hostile_text_is_read_in_time(text: str) -> None:
+    """Quadratic reading would run into the bound on a test's time."""
+    check_claims(f"{text} x. [1]", {1: f"It rains. {text}"}, embed)

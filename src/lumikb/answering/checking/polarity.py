@@ -10,6 +10,8 @@ from lumikb.answering.checking.words import Word, fold, runs_beside, stem, words
 
 # Words that a negation reaches, counted without those that have no content.
 REACH_WORDS = 3
+# A clause is read no further.
+CLAUSE_WORDS_MAX = 40
 # From here two sentences run alike, but for single words.
 ALIKE_MIN = 0.6
 
@@ -251,12 +253,12 @@ def _next_stem(found: Sequence[Word], at: int) -> str:
 
 def _reached(text: str, found: Sequence[Word], at: int) -> list[str]:
     """Stems of the words with content that the negation at `at` reaches: those behind it within its clause."""
-    return _stems_beside(text, found[at:], _CONJUNCTIONS)[:REACH_WORDS]
+    return _stems_beside(text, found[at : at + CLAUSE_WORDS_MAX], _CONJUNCTIONS)[:REACH_WORDS]
 
 
 def _before(text: str, found: Sequence[Word], at: int) -> list[str]:
     """Stems of the words before it within its clause, the nearest first."""
-    return _stems_beside(text, found[at::-1], _CONJUNCTIONS - _WITHIN)
+    return _stems_beside(text, found[max(0, at - CLAUSE_WORDS_MAX) : at + 1][::-1], _CONJUNCTIONS - _WITHIN)
 
 
 def _stems_beside(text: str, found: Sequence[Word], ends: frozenset[str]) -> list[str]:

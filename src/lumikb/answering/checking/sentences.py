@@ -12,6 +12,8 @@ from lumikb.answering.checking.spans import spans_of
 from lumikb.answering.checking.words import Word, words
 from lumikb.answering.tables import rows_of
 
+# What is longer is no sentence, and its comparison would take seconds.
+SENTENCE_CHARS_MAX = 1000
 # Letters of a part of a German compound.
 COMPOUND_PART_MIN = 5
 # Both ends of a sentence, where what is quoted word for word begins and ends.
@@ -20,10 +22,14 @@ _CLOSERS = "\"'”’»)]*_"
 
 
 class Sentence:
-    """A sentence and what it says: words, numbers, names, negations; each is read when it is first asked for."""
+    """A sentence and what it says: words, numbers, names, negations; each is read when it is first asked for.
+
+    Of an endless one only the first `SENTENCE_CHARS_MAX` characters are read.
+    """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = text[:SENTENCE_CHARS_MAX]
+        self.is_cut = len(text) > SENTENCE_CHARS_MAX
 
     @cached_property
     def words(self) -> list[Word]:
