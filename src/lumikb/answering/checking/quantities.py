@@ -2,10 +2,9 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lumikb.answering.checking.dates import clock_times, dates
 from lumikb.answering.checking.numerals import (
     FRACTIONS,
     MAGNITUDES,
@@ -284,12 +283,3 @@ def _noun(text: str, end: int) -> str:
 def _about(text: str, start: int) -> tuple[float, float] | None:
     said = _ABOUT.search(text, max(0, start - 20), start)
     return (1 - ABOUT_SHARE, 1 + ABOUT_SHARE) if said else None
-
-
-def all_quantities(text: str, identifiers: Iterable[tuple[int, int]]) -> list[Quantity]:
-    """Numbers of a text without its identifiers; of dates and times their years, days and hours, as weak ones."""
-    found, clocks = dates(text), clock_times(text)
-    taken = sorted(
-        [*identifiers, *((date.start, date.end) for date in found), *((one.start, one.end) for one in clocks)]
-    )
-    return quantities(text, taken)
