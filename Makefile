@@ -12,7 +12,7 @@ JOBS ?= 2
 UV = $$(tools/bootstrap-uv)
 RUN = .venv/bin
 
-.PHONY: help serve dev sample test check quick-tests test-slow static types setup setup-dev wheel reference bench-embed bench-ingest bench-quality clean
+.PHONY: help serve dev sample test check quick-tests test-slow static types setup setup-dev wheel reference bench-embed bench-ingest bench-quality bench-claims clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-ingest: setup-dev ## Reading and chunking against PyMuPDF and markitdown, 
 
 bench-quality: setup-dev ## Retrieval quality on DATA=…/cranfield
 	@$(RUN)/python -m bench.quality --data $(DATA)
+
+bench-claims: setup-dev ## The check of answers on planted claims
+	@$(RUN)/python -m bench.claims
 
 clean: ## Remove what the commands above made, but no data
 	rm -rf .venv .cache dist build .pytest_cache .ruff_cache

@@ -359,3 +359,44 @@ def test_a_server_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> N
     assert server.stop() == 0
     assert not (tmp_path / "data" / "server.json").exists()
     assert "Traceback" not in server.printed()
+
+
+def test_questions_are_evaluated_and_configurations_compared(served: Cli, papers: Path, tmp_path: Path) -> None:
+    (papers / "empty.txt").unlink()
+    served("ingest", papers, "--kb", "Asked")
+    questions = tmp_path / "questions.jsonl"
+    asked = [
+        {"question": "When are the roses watered?", "expected_documents": ["garden.md"], "expected_facts": ["Monday"]},
+        {"question": "What is the capital of Mongolia?", "answerable": False},
+    ]
+    questions.write_text("\n".join(map(json.dumps, asked)))
+    found = served.json("eval", questions, "--kb", "Asked")
+    latency = found.pop("latency_ms_p50")
+    figures = ("recall_at_5", "mrr", "citation_precision", "support_rate", "answered", "abstained_right")
+    assert {name: found[name] for name in figures} == dict.fromkeys(figures, 1.0)
+    assert latency > 0
+    assert found["against"] is None
+    assert served.json("kb", "list")["total"]
+
+    both = served.json("eval", questions, "--kb", "Asked", "--limit", 3, "--against", "keyword_weight=1")
+    assert both["settings"] == {"kb": ["Asked"], "limit": 3}
+    assert both["against"]["settings"] == {"kb": ["Asked"], "limit": 3, "keyword_weight": 1.0}
+    out, _ = served("eval", questions, "--kb", "Asked", "--against", "keyword_weight=1")
+    assert "DIFFERENCE" in out
+    assert "2 questions" in out
+
+    questions.write_text('{"question": "a"}\nnonsense\n')
+    assert "Line 2: it is no JSON object." in served("eval", questions, code=2)[1]
+    served("eval", tmp_path / "nowhere.jsonl", code=2)
+    questions.write_text('{"question": "Why?"}\n')
+    served("eval", questions, "--kb", "Nowhere", code=3)
+    served("eval", questions, "--against", "keyword_weight=7", code=2)
+
+
+def test_the_sample_answers_its_questions(served: Cli) -> None:
+    served("sample")
+    found = served.json("eval", "--sample")
+    assert found["recall_at_5"] >= 0.9
+    assert found["support_rate"] == 1.0
+    assert found["abstained_right"] == 1.0
+    assert found["answered"] >= 0.7

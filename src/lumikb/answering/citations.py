@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lumikb.answering.checking.markers import without_references
 from lumikb.answering.extraction import Sentence, Support
-from lumikb.answering.models import Answer, Citation, Claim
+from lumikb.answering.models import Answer, Citation, Claim, Verdict
+from lumikb.answering.verification import Embed, Statement, check_statements, confidence
 from lumikb.retrieval.models import Passage
 
 
@@ -33,17 +35,18 @@ def still_verbatim(sentence: Sentence, record: Mapping[int, Passage]) -> bool:
     return 0 <= left < right <= len(passage.text) and passage.text[left:right] == sentence.text
 
 
-def compose(supports: Sequence[Support], place_of: Callable[[Sentence], Place]) -> Answer:
+def compose(supports: Sequence[Support], place_of: Callable[[Sentence], Place], embed: Embed) -> Answer:
     """Sentences in their order, each followed by its `[n]`; a new document starts a new paragraph.
 
-    White space within a sentence becomes single spaces; its citation quotes it as it stands in the document. The
-    confidence is that of the best sentence.
+    White space within a sentence becomes single spaces, and the document's own numbers in brackets go, which would be
+    read as markers; its citation quotes it as it stands in the document. The verdicts are those of the check, which
+    asks `embed` for nothing where a sentence is word for word in its passage. The confidence is that of the verdicts
+    times the best sentence's score.
     """
     if not supports:
         return abstain()
     text = ""
-    citations: list[Citation] = []
-    claims: list[Claim] = []
+    statements: list[Statement] = []
     document_id = None
     for number, support in enumerate(supports, 1):
         passage = support.sentence.hit.passage
@@ -51,21 +54,28 @@ def compose(supports: Sequence[Support], place_of: Callable[[Sentence], Place]) 
             text += " " if passage.document_id == document_id else "\n\n"
         document_id = passage.document_id
         start = len(text)
-        text += " ".join(support.sentence.text.split())
-        claims.append(Claim(start=start, end=len(text), verdict="supported", citations=[number]))
+        text += " ".join(without_references(support.sentence.text).split())
+        statements.append(Statement(start, len(text), text[start:], [number]))
         text += f" [{number}]"
-        citations.append(_citation(number, support, place_of(support.sentence)))
+    passages = {number: support.sentence.hit.passage.text for number, support in enumerate(supports, 1)}
+    checked = check_statements(statements, passages, embed)
     return Answer(
         answer=text,
         answered_by="extraction",
         abstained=False,
-        citations=citations,
-        claims=claims,
-        confidence=round(max(support.score for support in supports), 4),
+        citations=[
+            _citation(number, support, place_of(support.sentence), claim.verdict)
+            for number, (support, claim) in enumerate(zip(supports, checked, strict=True), 1)
+        ],
+        claims=[
+            Claim(start=one.start, end=one.end, verdict=one.verdict, citations=one.citations, reason=one.reason)
+            for one in checked
+        ],
+        confidence=round(confidence(checked) * max(support.score for support in supports), 4),
     )
 
 
-def _citation(number: int, support: Support, place: Place) -> Citation:
+def _citation(number: int, support: Support, place: Place, verdict: Verdict) -> Citation:
     sentence = support.sentence
     passage = sentence.hit.passage
     return Citation(
@@ -82,5 +92,5 @@ def _citation(number: int, support: Support, place: Place) -> Citation:
         char_end=sentence.end,
         relevance_score=sentence.hit.relevance_score,
         confidence=round(support.score, 4),
-        verdict="supported",
+        verdict=verdict,
     )

@@ -72,7 +72,7 @@ class AnswerService:
         whole = len(checked) == len(supports)
         proven = self._proofs.proven(support.sentence.hit.passage for support in checked)
         checked = [support for support in checked if support.sentence.hit.passage.key in proven]
-        return Answered(compose(checked, self._place), hits[: request.limit]), whole
+        return Answered(compose(checked, self._place, self._retrieval.text_vectors), hits[: request.limit]), whole
 
     def _provable(self, hits: list[Hit]) -> list[Hit]:
         """Those whose document's text is there: of the others nobody could open the proof."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lumikb.cli import answers, bases, configuration, documents, ingest, maintenance, sample, status
+from lumikb.cli import answers, bases, configuration, documents, evaluate, ingest, maintenance, sample, status
 from lumikb.cli.output import print_json
 from lumikb.kit import errors
 from lumikb.settings import SettingError, load_settings
@@ -57,6 +57,7 @@ def serve_command(
 app.command("ingest")(ingest.ingest_command)
 app.command("search")(answers.search_command)
 app.command("ask")(answers.ask_command)
+app.command("eval")(evaluate.eval_command)
 app.add_typer(bases.app, name="kb")
 app.add_typer(documents.app, name="documents")
 app.command("status")(status.status_command)

@@ -211,6 +211,12 @@ class RetrievalService:
         """The query's vector."""
         return self.query(text).vector
 
+    def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of many texts, shape (texts, dimensions), each read up to the model's bound."""
+        models = self._models()
+        ids = [tokens.ids[:TEXT_TOKENS_MAX] for tokens in models.tokenizer.encode_batch(texts)]
+        return models.embedder.embed(ids, interactive=True)
+
     def query_tokens(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A unit row for each token of a query, (tokens, dimensions), and how much each counts."""
         tokens = self.query(text).tokens

@@ -1,0 +1,1 @@
+"""What the check of answers is made of: markers, statements, quantities, names and polarity. Pure functions of text."""
