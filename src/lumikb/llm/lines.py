@@ -1,0 +1,42 @@
+"""Lines of a body that is read as it arrives, within bounds."""
+
+from collections.abc import AsyncIterator
+
+from lumikb.llm.errors import ModelFailedError
+
+LINE_BYTES_MAX = 1 << 20
+BODY_BYTES_MAX = 16 << 20
+
+
+async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines, without their ends and white space around; a last one without an end counts.
+
+    Raises `ModelFailedError` past `LINE_BYTES_MAX` or `BODY_BYTES_MAX`.
+    """
+    held, size = bytearray(), 0
+    async for chunk in chunks:
+        size += len(chunk)
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            held += line
+            _check(len(held), size)
+            yield bytes(held).strip()
+            held.clear()
+        held += rest
+        _check(len(held), size)
+    if held:
+        yield bytes(held).strip()
+
+
+async def whole(chunks: AsyncIterator[bytes], bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """The whole body; raises `ModelFailedError` past `bytes_max`."""
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        _check(0, len(body), bytes_max)
+    return bytes(body)
+
+
+def _check(line: int, body: int, body_max: int = BODY_BYTES_MAX) -> None:
+    if line > LINE_BYTES_MAX or body > body_max:
+        raise ModelFailedError("The language model's server sent more than any answer has.", "too_large")
