@@ -184,7 +184,7 @@ class Settings:
         30.0, "Bound on the time until the language model begins to answer.", low=0.1, high=3600
     )
     llm_context_tokens: int = setting(
-        8192, "Window of the language model: prompt and answer together, in its tokens.", low=2048, high=10_000_000
+        8192, "Window of the language model: prompt and answer together, in its tokens.", low=4096, high=10_000_000
     )
     llm_answer_tokens_max: int = setting(
         1024,

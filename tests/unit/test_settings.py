@@ -100,7 +100,7 @@ def test_a_language_model_is_taken(tmp_path: Path, url: str) -> None:
         ({"LUMIKB_LLM_BASE_URL": "file:///secret"}, "llm_base_url"),
         ({"LUMIKB_LLM_API_KEY": "secret\n"}, "llm_api_key"),
         ({"LUMIKB_LLM_API_KEY": "secr\u00e9t"}, "llm_api_key"),
-        ({"LUMIKB_LLM_CONTEXT_TOKENS": "2048", "LUMIKB_LLM_ANSWER_TOKENS_MAX": "1025"}, "at most half"),
+        ({"LUMIKB_LLM_CONTEXT_TOKENS": "4096", "LUMIKB_LLM_ANSWER_TOKENS_MAX": "2049"}, "at most half"),
     ],
 )
 def test_a_language_model_that_cannot_be_is_told_without_its_key(

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 TRIES_MAX = 2
 RETRY_PAUSE_SECONDS = 0.25
 CONNECT_SECONDS_MAX = 10.0
-CONNECTIONS_MAX = 100
+CONNECTIONS_MAX = 500
 ERROR_BYTES_MAX = 65_536
 
 _FIELDS = (b":", b"event:", b"id:", b"retry:")
@@ -112,6 +112,17 @@ class OpenAiLanguageModel:
         self, messages: Sequence[ChatMessage], *, tokens_max: int, temperature: float
     ) -> AsyncGenerator[Delta | Ended]:
         """See `LanguageModel`."""
+        try:
+            async with aclosing(self._tries(messages, tokens_max, temperature)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except LumiError as error:
+            log.warning("model failed", code=error.stable_code, **error.details)
+            raise
+
+    async def _tries(
+        self, messages: Sequence[ChatMessage], tokens_max: int, temperature: float
+    ) -> AsyncGenerator[Delta | Ended]:
         time = _Time(self._first_token_seconds_max, self._seconds_max)
         tries = 0
         while True:
@@ -126,7 +137,7 @@ class OpenAiLanguageModel:
                 if tries >= TRIES_MAX or again.pause >= time.left():
                     raise again.error from again.__cause__
                 if again.pause > 0:
-                    log.warning("model asked again", code=again.error.stable_code, reason=_reason(again.error))
+                    log.warning("model asked again", code=again.error.stable_code, **again.error.details)
                     await asyncio.sleep(again.pause)
 
     async def _try(self, body: dict[str, object], time: _Time) -> AsyncGenerator[Delta | Ended]:
@@ -246,7 +257,3 @@ def _retry_after(response: httpx.Response) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _reason(error: LumiError) -> str:
-    return str(error.details.get("reason", ""))
