@@ -36,7 +36,10 @@ class SettingError(LumiError):
 _DATABASE_URL = re.compile(
     r"postgresql\+psycopg://(?:[^@\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@\s/:?\[\]]*)(?::\d{1,5})?(?:/[^@\s/?]*)?(?:\?\S*)?"
 )
-_LLM_BASE_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?(?:/[^\s?#@]*)?")
+# A name of labels as DNS has them, or an address in brackets; no user name, query or fragment.
+_LLM_BASE_URL = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*)(?::(?P<port>\d{1,5}))?(?:/[^\s?#@]*)?", re.ASCII
+)
 
 
 def setting(
@@ -377,7 +380,8 @@ def _check_language_model(settings: Settings) -> None:
     """The sentences never have the URL or the key in them, for both may hold secrets."""
     if bool(settings.llm_base_url) != bool(settings.llm_model):
         raise SettingError("llm_base_url and llm_model are set together or not at all")
-    if settings.llm_base_url and not _LLM_BASE_URL.fullmatch(settings.llm_base_url):
+    found = _LLM_BASE_URL.fullmatch(settings.llm_base_url)
+    if settings.llm_base_url and (found is None or int(found["port"] or 0) > 65535):
         raise SettingError(
             "llm_base_url is not of the form https://host:port/v1, without a user name, query or fragment; the key "
             "belongs into llm_api_key"

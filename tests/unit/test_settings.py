@@ -98,6 +98,8 @@ def test_a_language_model_is_taken(tmp_path: Path, url: str) -> None:
         ({"LUMIKB_LLM_BASE_URL": "https://host/v1?key=secret"}, "llm_base_url"),
         ({"LUMIKB_LLM_BASE_URL": "host:8000/v1"}, "llm_base_url"),
         ({"LUMIKB_LLM_BASE_URL": "file:///secret"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "https://secret:99999/v1"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "https://secret..org/v1"}, "llm_base_url"),
         ({"LUMIKB_LLM_API_KEY": "secret\n"}, "llm_api_key"),
         ({"LUMIKB_LLM_API_KEY": "secr\u00e9t"}, "llm_api_key"),
         ({"LUMIKB_LLM_CONTEXT_TOKENS": "4096", "LUMIKB_LLM_ANSWER_TOKENS_MAX": "2049"}, "at most half"),

@@ -32,6 +32,8 @@ from lumikb.retrieval.service import RetrievalService
 
 CONDENSE_SECONDS_MAX = 10.0
 CONDENSE_TOKENS_MAX = 200
+# A server that does not keep to the bound on tokens is read up to so many characters a token.
+TOKEN_CHARS_MAX = 16
 # Little freedom: an answer is to say what the passages say.
 TEMPERATURE = 0.1
 # A longer answer without any citation is taken for one, and its sentences are marked as unsupported.
@@ -136,6 +138,7 @@ class ModelAnswers:
         self, messages: list[ChatMessage], sources: list[Source], usage: Usage, listener: Listener
     ) -> _Draft:
         markers = MarkerStream(range(1, len(sources) + 1))
+        chars_max = self._answer_tokens_max * TOKEN_CHARS_MAX
         text, written, end = "", "", Ended()
         pieces = self.model.stream(messages, tokens_max=self._answer_tokens_max, temperature=TEMPERATURE)
         async with aclosing(pieces):
@@ -144,10 +147,16 @@ class ModelAnswers:
                     end = piece
                     continue
                 written += piece.text
-                shown = piece.text if piece.thinking else markers.feed(piece.text)
+                if piece.thinking:
+                    listener.heard(piece)
+                    continue
+                shown = markers.feed(piece.text)[: chars_max - len(text)]
                 if shown:
-                    listener.heard(Delta(shown, piece.thinking))
-                    text += "" if piece.thinking else shown
+                    listener.heard(Delta(shown))
+                    text += shown
+                if len(text) == chars_max:
+                    end = Ended(cut=True)
+                    break
         if end.cut:
             log.warning("answer cut", tokens_max=self._answer_tokens_max)
         cited = {shown: sources[number - 1] for number, shown in markers.shown.items()}

@@ -28,15 +28,23 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(held).strip()
 
 
-async def whole(chunks: AsyncIterator[bytes], bytes_max: int = BODY_BYTES_MAX) -> bytes:
-    """The whole body; raises `ModelFailedError` past `bytes_max`."""
+async def whole(chunks: AsyncIterator[bytes]) -> bytes:
+    """The whole body; raises `ModelFailedError` past `BODY_BYTES_MAX`."""
+    body = await begin_of(chunks, BODY_BYTES_MAX + 1)
+    _check(0, len(body))
+    return body
+
+
+async def begin_of(chunks: AsyncIterator[bytes], bytes_max: int) -> bytes:
+    """The body's beginning."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        _check(0, len(body), bytes_max)
-    return bytes(body)
+        if len(body) >= bytes_max:
+            break
+    return bytes(body[:bytes_max])
 
 
-def _check(line: int, body: int, body_max: int = BODY_BYTES_MAX) -> None:
-    if line > LINE_BYTES_MAX or body > body_max:
+def _check(line: int, body: int) -> None:
+    if line > LINE_BYTES_MAX or body > BODY_BYTES_MAX:
         raise ModelFailedError("The language model's server sent more than any answer has.", "too_large")

@@ -14,7 +14,7 @@ from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.llm.completions import Piece, bad_json, read_piece, refused_parameter, request_body
 from lumikb.llm.errors import ModelFailedError, ModelTimedOutError, ModelUnavailableError
-from lumikb.llm.lines import lines_of, whole
+from lumikb.llm.lines import begin_of, lines_of, whole
 from lumikb.llm.port import ChatMessage, Delta, Ended
 from lumikb.llm.thinking import ThinkingSplitter
 
@@ -142,9 +142,9 @@ class OpenAiLanguageModel:
 
     async def _try(self, body: dict[str, object], time: _Time) -> AsyncGenerator[Delta | Ended]:
         async with self._sent(body, time) as response:
-            if response.status_code != 200:
-                await self._raise_for_status(response, time)
             try:
+                if response.status_code != 200:
+                    await self._raise_for_status(response, body, time)
                 async with aclosing(_pieces(response)) as pieces, aclosing(_told(pieces, time)) as told:
                     async for delta in told:
                         yield delta
@@ -169,12 +169,11 @@ class OpenAiLanguageModel:
         finally:
             await response.aclose()
 
-    async def _raise_for_status(self, response: httpx.Response, time: _Time) -> None:
+    async def _raise_for_status(self, response: httpx.Response, body: dict[str, object], time: _Time) -> None:
         status = response.status_code
         if status == 400:
-            data = await time.within(whole(response.aiter_raw(), ERROR_BYTES_MAX))
-            name = refused_parameter(data)
-            if name is not None and name not in self._refused:
+            name = refused_parameter(await time.within(begin_of(response.aiter_raw(), ERROR_BYTES_MAX)))
+            if name is not None and name in body:
                 self._refused |= {name}
                 raise _TryAgainError(_status_error(status), pause=0)
         if status == 429:

@@ -225,6 +225,13 @@ def test_servers_that_do_less_will_do(api: LumiClient, model: ModelServer, shelf
     assert answer["usage"]["estimated"] is (words == "no_usage")
 
 
+def test_a_model_that_does_not_stop_is_cut_off(api: LumiClient, model: ModelServer, shelf: str) -> None:
+    behave(model, "flood=3")
+    answer = api.ask(QUESTION, kb_ids=[shelf])
+    assert len(answer["answer"]) == 16 * ANSWER_TOKENS
+    assert answer["confidence"] == 0.0
+
+
 def test_searches_are_answered_by_the_model_too(api: LumiClient, model: ModelServer, shelf: str) -> None:
     answer = api.post("/search", json={"query": QUESTION, "kb_ids": [shelf]}).json()
     assert (answer["answer"], answer["answered_by"], answer["conversation_id"]) == (ANSWER, "model", None)

@@ -237,6 +237,12 @@ async def test_a_parameter_that_the_model_refuses_is_left_out_from_then_on(
     assert server.asked[-1].body.get("max_completion_tokens") == (77 if name == "max_tokens" else None)
 
 
+async def test_several_calls_may_find_a_refused_parameter_at_once(server: ModelServer, make_model: MakeModel) -> None:
+    model = make_model("refuses=max_tokens")
+    found = await asyncio.gather(*(ask(model) for _ in range(3)))
+    assert [text for text, _, _ in found] == [server.text] * 3
+
+
 async def test_another_parameter_that_is_refused_is_an_error(server: ModelServer, make_model: MakeModel) -> None:
     await failing(make_model("refuses=messages"), ModelFailedError)
     assert len(server.asked) == 1
