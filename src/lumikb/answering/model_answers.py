@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from lumikb.answering.citations import ABSTENTION, Place, abstain
 from lumikb.answering.context import Source, estimated_tokens, pack
 from lumikb.answering.listening import Answered, Listener
@@ -97,7 +99,7 @@ class ModelAnswers:
         hits, sources = await self._retrieval.in_pool(lambda: self._sources(actor, found, permission, request.query))
         listener.found(hits[: request.limit])
         if not sources:
-            return Answered(abstain(), hits[: request.limit])
+            return Answered(msgspec.structs.replace(abstain(), usage=usage), hits[: request.limit])
         draft = await self._drafted(answer_messages(request.query, full, sources), sources, usage, listener)
         answer = await self._retrieval.in_pool(lambda: self._checked(actor, draft))
         return Answered(answer, hits[: request.limit])
@@ -168,8 +170,9 @@ class ModelAnswers:
         Sources that were deleted, changed or forbidden since the search are not quoted, and their marks are removed. If
         none is left of those it rested on, neither is the answer.
         """
-        if _is_unknowing(draft):
-            return self._answer(draft.text, draft.usage)
+        bare = without_orphans(draft.text, ())
+        if _is_unknowing(bare, cites=bool(draft.cited)):
+            return self._answer(bare if any(map(str.isalnum, bare)) else ABSTENTION, draft.usage)
         text, cited = draft.text, draft.cited
         while True:
             texts = {number: source.text for number, source in cited.items()}
@@ -224,11 +227,11 @@ class ModelAnswers:
         return Place(text_map.page_at(start), text_map.section_header_at(start))
 
 
-def _is_unknowing(draft: _Draft) -> bool:
-    """Whether the model says that the passages do not answer."""
-    if draft.text.casefold().startswith(ABSTENTION.casefold().rstrip(".")):
+def _is_unknowing(text: str, *, cites: bool) -> bool:
+    """Whether the model says, with these words but for its marks, that the passages do not answer, or nothing."""
+    if text.casefold().rstrip(". ") in {"", ABSTENTION.casefold().rstrip(".")}:
         return True
-    return not draft.cited and len(draft.text) <= UNKNOWING_CHARS_MAX and bool(_UNKNOWING.search(draft.text))
+    return not cites and len(text) <= UNKNOWING_CHARS_MAX and bool(_UNKNOWING.search(text))
 
 
 def _counted(usage: Usage, end: Ended, messages: Sequence[ChatMessage], written: str) -> Usage:

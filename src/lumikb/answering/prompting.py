@@ -46,7 +46,8 @@ class _Prompt:
 
 def answer_messages(question: str, full: str, sources: Sequence[Source]) -> list[ChatMessage]:
     """What the model is told to answer a question; `full` is the question as it can be understood alone."""
-    asked = question if full == question else f"{question}\nIn full: {full}"
+    # A model made the full question of earlier answers, and these of documents.
+    asked = question if full == question else f"{question}\nIn full: {neutral(full)}"
     key = _new_key(source.text for source in sources)
     passages = "\n\n".join(_fenced_source(source, key) for source in sources)
     return _filled(ANSWER_PROMPT, key=key, passages=passages, question=asked, abstention=ABSTENTION)

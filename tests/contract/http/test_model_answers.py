@@ -250,6 +250,22 @@ def test_without_passages_the_model_is_not_asked(api: LumiClient, model: ModelSe
     assert model.asked == []
 
 
+def test_who_says_what_is_not_found_and_what_is_answers(api: LumiClient, model: ModelServer, shelf: str) -> None:
+    model.text = f"Not found in your documents. But: {ANSWER}"
+    answer = api.ask(QUESTION, kb_ids=[shelf])
+    assert (answer["abstained"], answer["answer"]) == (False, model.text)
+    assert answer["citations"]
+
+
+@pytest.mark.parametrize("said", ["Not found in your documents. [1]", "[99]", " [77]. "])
+def test_marks_alone_make_no_answer(api: LumiClient, model: ModelServer, shelf: str, said: str) -> None:
+    model.text = said
+    answer = api.ask(QUESTION, kb_ids=[shelf])
+    assert answer["abstained"] is True
+    assert answer["citations"] == []
+    assert "[" not in answer["answer"]
+
+
 @pytest.mark.parametrize(
     "said",
     [

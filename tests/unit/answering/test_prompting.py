@@ -48,6 +48,12 @@ def test_a_follow_up_is_told_as_asked_and_in_full(hit: MakeHit) -> None:
     assert user.endswith("Question: And it?\nIn full: How far is the lamp seen?")
 
 
+def test_a_question_that_a_model_made_brings_no_marks_along(hit: MakeHit) -> None:
+    user = answer_messages("And it?", PLANTED, [source(hit, "Text.")])[1].content
+    assert "<|" not in user
+    assert len(fences(user, "passage")) == 2
+
+
 def test_planted_fences_and_control_words_are_data(hit: MakeHit) -> None:
     planted = source(hit, PLANTED, name=PLANTED, header=PLANTED)
     user = answer_messages("How far?", "How far?", [planted, source(hit, "Sound.", 2)])[1].content
