@@ -36,6 +36,10 @@ class SettingError(LumiError):
 _DATABASE_URL = re.compile(
     r"postgresql\+psycopg://(?:[^@\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@\s/:?\[\]]*)(?::\d{1,5})?(?:/[^@\s/?]*)?(?:\?\S*)?"
 )
+# A name of labels as DNS has them, or an address in brackets; no user name, query or fragment.
+_LLM_BASE_URL = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*)(?::(?P<port>\d{1,5}))?(?:/[^\s?#@]*)?", re.ASCII
+)
 
 
 def setting(
@@ -117,6 +121,13 @@ class Settings:
     header_seconds_max: float = setting(15.0, "Bound on the arrival of a request's headers.", low=0.1, high=600)
     header_bytes_max: int = setting(65_536, "Size of a request's headers.", low=4096, high=1 << 24)
     heartbeat_seconds: float = setting(15.0, "Time between comment lines on an event stream.", low=0.05, high=300)
+    stream_hold_seconds: float = setting(
+        1.0,
+        "Time that a streamed answer waits for its first token before its first byte, so that a model that fails at "
+        "once is answered by an error status.",
+        low=0,
+        high=60,
+    )
     drain_seconds: int = setting(30, "Time that open requests and jobs have to end at shutdown.", low=0, high=600)
     ingest_workers: int = setting(
         2, "Documents that are processed at the same time by one process, beside a small one.", low=1, high=64
@@ -168,6 +179,27 @@ class Settings:
     embedding_threads: int = setting(2, "Threads of the embedding model.", low=1, high=256)
     embedding_engine: str = setting(
         "auto", "Engine of the embedding model: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")
+    )
+    llm_base_url: str = setting(
+        "",
+        "Language model that answers: the address of any endpoint in OpenAI's format, such as "
+        "`https://api.openai.com/v1` or `http://127.0.0.1:11434/v1` (Ollama); empty: answers by extraction.",
+    )
+    llm_api_key: str = setting("", "Key of the language model's endpoint, if it asks for one.", secret=True)
+    llm_model: str = setting("", "Name of the language model at its endpoint.")
+    llm_timeout_seconds: float = setting(60.0, "Bound on an answer of the language model.", low=1, high=3600)
+    llm_first_token_timeout_seconds: float = setting(
+        30.0, "Bound on the time until the language model begins to answer.", low=0.1, high=3600
+    )
+    llm_context_tokens: int = setting(
+        8192, "Window of the language model: prompt and answer together, in its tokens.", low=4096, high=10_000_000
+    )
+    llm_answer_tokens_max: int = setting(
+        1024,
+        "Longest answer of the language model, its reasoning included, in its tokens; at most half of "
+        "`llm_context_tokens`.",
+        low=64,
+        high=1_000_000,
     )
     search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
     index_poll_seconds: float = setting(
@@ -280,6 +312,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     values.setdefault("data_dir", default_data_dir(environ))
     settings = Settings(**values)
     _check_secrets(settings)
+    _check_language_model(settings)
     return LoadedSettings(settings, {name: origins.get(name, "default") for name in known}, notices)
 
 
@@ -346,3 +379,19 @@ def _check_secrets(settings: Settings) -> None:
         raise SettingError("admin_password must have at least 8 characters")
     if bool(settings.admin_email) != bool(settings.admin_password):
         raise SettingError("admin_email and admin_password are set together or not at all")
+
+
+def _check_language_model(settings: Settings) -> None:
+    """The sentences never have the URL or the key in them, for both may hold secrets."""
+    if bool(settings.llm_base_url) != bool(settings.llm_model):
+        raise SettingError("llm_base_url and llm_model are set together or not at all")
+    found = _LLM_BASE_URL.fullmatch(settings.llm_base_url)
+    if settings.llm_base_url and (found is None or int(found["port"] or 0) > 65535):
+        raise SettingError(
+            "llm_base_url is not of the form https://host:port/v1, without a user name, query or fragment; the key "
+            "belongs into llm_api_key"
+        )
+    if not settings.llm_api_key.isascii() or not settings.llm_api_key.isprintable() or " " in settings.llm_api_key:
+        raise SettingError("llm_api_key has characters that no key has, such as a space or a line end")
+    if settings.llm_answer_tokens_max > settings.llm_context_tokens // 2:
+        raise SettingError("llm_answer_tokens_max must be at most half of llm_context_tokens")

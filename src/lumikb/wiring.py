@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from lumikb import __version__
+from lumikb.answering.model_answers import ModelAnswers
+from lumikb.answering.proofs import Proofs
 from lumikb.answering.service import AnswerService, ConversationService
 from lumikb.answering.turns import Turns
 from lumikb.api.app import AppOptions, Services, make_app
@@ -57,6 +59,9 @@ from lumikb.store.record.engine import Record, sqlite_url
 from lumikb.store.record.migrate import migrate
 from lumikb.store.record.outbox import OutboxEvent
 from lumikb.store.workers.parser_pool import ParseLimits, ParserPool
+
+if TYPE_CHECKING:
+    from lumikb.llm.openai_model import OpenAiLanguageModel
 
 CAPABILITIES = [
     "documents",
@@ -151,6 +156,7 @@ class Platform:
         self.retrieval = RetrievalService(
             self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
         )
+        self.language_model = _language_model(settings)
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
         self._on_step = _step_timer(self.registry)
@@ -231,7 +237,7 @@ class Platform:
     def app(self) -> Edge:
         """The HTTP application on these services, which opens and closes them."""
         conversations = ConversationService()
-        answers = AnswerService(self.retrieval, self.blobs, passages=self.settings.answer_passages)
+        answers = self._answers()
         editor = DocumentEditor(self.record, self.documents, self.bases)
         services = Services(
             record=self.record,
@@ -254,7 +260,9 @@ class Platform:
             conversations=conversations,
             turns=Turns(answers, conversations, self.record),
             runs=self.runs,
-            streamer=RunStreamer(self.runs, self.settings.heartbeat_seconds),
+            streamer=RunStreamer(
+                self.runs, self.settings.heartbeat_seconds, hold_seconds=self.settings.stream_hold_seconds
+            ),
             health=Health(
                 __version__,
                 {
@@ -282,11 +290,29 @@ class Platform:
         )
         return make_app(services, options, self._lifespan)
 
+    def _answers(self) -> AnswerService:
+        proofs, passages = Proofs(self.blobs), self.settings.answer_passages
+        by_model = None
+        if self.language_model is not None:
+            by_model = ModelAnswers(
+                self.language_model,
+                self.retrieval,
+                proofs,
+                passages=passages,
+                context_tokens=self.settings.llm_context_tokens,
+                answer_tokens_max=self.settings.llm_answer_tokens_max,
+            )
+        return AnswerService(self.retrieval, proofs, passages=passages, by_model=by_model)
+
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncGenerator[None]:
         self.open()
+        if self.language_model is not None:
+            self.language_model.open()
         yield
         await self.runs.close()
+        if self.language_model is not None:
+            await self.language_model.close()
         self.close()
 
     def _start(self) -> None:
@@ -338,7 +364,7 @@ class Platform:
         return StatusBody(
             version=__version__,
             profile="production" if self.settings.database_url else "embedded",
-            capabilities=CAPABILITIES,
+            capabilities=CAPABILITIES + (["language-model"] if self.language_model is not None else []),
             limits={
                 "upload_bytes_max": self.settings.upload_bytes_max,
                 "upload_open_seconds": self.settings.upload_open_seconds,
@@ -389,6 +415,20 @@ def _identity(settings: Settings, record: Record, secret: str, local_token: str)
     lives = TokenLives(timedelta(seconds=settings.token_life_seconds), timedelta(seconds=settings.session_life_seconds))
     limit = SignInLimit(settings.rate_login_per_minute)
     return IdentityService(record, TokenSigner(secret), lives, limit, local_token=local_token)
+
+
+def _language_model(settings: Settings) -> "OpenAiLanguageModel | None":
+    if not settings.llm_base_url:
+        return None
+    from lumikb.llm.openai_model import OpenAiLanguageModel  # .1 s of imports for who has a model
+
+    return OpenAiLanguageModel(
+        settings.llm_base_url,
+        settings.llm_api_key,
+        settings.llm_model,
+        seconds_max=settings.llm_timeout_seconds,
+        first_token_seconds_max=settings.llm_first_token_timeout_seconds,
+    )
 
 
 def _parse_limits(settings: Settings) -> ParseLimits:

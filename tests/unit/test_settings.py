@@ -77,3 +77,37 @@ def test_a_variable_that_is_no_setting_is_told() -> None:
         "LUMIKB_PROT is not a setting and changes nothing; is LUMIKB_PORT meant?",
         "LUMIKB_QUITE_ELSE is not a setting and changes nothing",
     ]
+
+
+MODEL = {"LUMIKB_LLM_BASE_URL": "http://127.0.0.1:11434/v1", "LUMIKB_LLM_MODEL": "qwen3"}
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "http://[::1]:8000/v1/", "http://ollama:11434/v1"])
+def test_a_language_model_is_taken(tmp_path: Path, url: str) -> None:
+    given = MODEL | {"LUMIKB_LLM_BASE_URL": url, "LUMIKB_LLM_API_KEY": "sk-1"}
+    settings = load_settings(given, data_dir=tmp_path).settings
+    assert (settings.llm_base_url, settings.llm_model, settings.llm_api_key) == (url, "qwen3", "sk-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"LUMIKB_LLM_MODEL": ""}, "set together"),
+        ({"LUMIKB_LLM_BASE_URL": ""}, "set together"),
+        ({"LUMIKB_LLM_BASE_URL": "https://user:secret@host/v1"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "https://host/v1?key=secret"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "host:8000/v1"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "file:///secret"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "https://secret:99999/v1"}, "llm_base_url"),
+        ({"LUMIKB_LLM_BASE_URL": "https://secret..org/v1"}, "llm_base_url"),
+        ({"LUMIKB_LLM_API_KEY": "secret\n"}, "llm_api_key"),
+        ({"LUMIKB_LLM_API_KEY": "secr\u00e9t"}, "llm_api_key"),
+        ({"LUMIKB_LLM_CONTEXT_TOKENS": "4096", "LUMIKB_LLM_ANSWER_TOKENS_MAX": "2049"}, "at most half"),
+    ],
+)
+def test_a_language_model_that_cannot_be_is_told_without_its_key(
+    tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingError, match=said) as raised:
+        load_settings(MODEL | given, data_dir=tmp_path)
+    assert "secret" not in raised.value.message

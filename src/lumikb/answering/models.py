@@ -42,8 +42,25 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens that the language model read and wrote for an answer; `estimated` where its server did not count them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    estimated: bool = False
+
+    def plus(self, prompt_tokens: int, completion_tokens: int, *, estimated: bool) -> "Usage":
+        """With those of another call."""
+        prompt, completion = self.prompt_tokens + prompt_tokens, self.completion_tokens + completion_tokens
+        return Usage(prompt, completion, prompt + completion, self.estimated or estimated)
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer. One that abstains has no citations and says so."""
+    """An answer. One that abstains has no citations and says so.
+
+    One by a model tells which, by which prompt, and what it took.
+    """
 
     answer: str
     answered_by: Literal["model", "extraction"]
@@ -51,6 +68,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     citations: list[Citation]
     claims: list[Claim]
     confidence: float
+    model_id: str | None = None
+    prompt: str | None = None
+    usage: Usage = Usage()
 
     @property
     def confidence_counts(self) -> dict[str, int]:

@@ -33,6 +33,15 @@ class Proofs:
         """Pages and headings of the passage's document. Raises `BlobNotFoundError`."""
         return self._map_of(passage.parsed_sha256)
 
+    def legible(self, passage: Passage) -> bool:
+        """Whether the document's text is there; if not, which is told, nobody could open the proof."""
+        try:
+            self._map_of(passage.parsed_sha256)
+        except BlobNotFoundError as error:
+            _tell_unreadable(passage, error)
+            return False
+        return True
+
     def proven(self, passages: Iterable[Passage]) -> set[int]:
         """Keys of the passages that stand in their texts, at their places; each text is read once for what is new."""
         by_text: dict[str, dict[int, Passage]] = {}
@@ -47,7 +56,7 @@ class Proofs:
             try:
                 text = get_parsed(self._blobs, parsed_sha256).text
             except BlobNotFoundError as error:
-                tell_unreadable(next(iter(new.values())), error)
+                _tell_unreadable(next(iter(new.values())), error)
                 failed = set(new)
             else:
                 if len(self._proven) + len(new) > PROVEN_MAX:
@@ -62,7 +71,7 @@ class Proofs:
         return passages.keys() - failed
 
 
-def tell_unreadable(passage: Passage, error: BlobNotFoundError) -> None:
+def _tell_unreadable(passage: Passage, error: BlobNotFoundError) -> None:
     """Log that a document's text cannot be read."""
     log.error("document unreadable", document_id=passage.document_id, code=error.stable_code, **error.details)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from lumikb.answering.models import Answer, Conversation, Message
 from lumikb.kit import clock
@@ -92,9 +92,17 @@ def append_turn(unit: UnitOfWork, conversation_id: str, question: str, answer: A
 
 def list_messages(connection: Connection, conversation_id: str) -> list[Message]:
     """All messages, oldest first."""
-    rows = connection.execute(
-        select(messages.c.id, messages.c.role, messages.c.content, messages.c.answer, messages.c.created_at)
-        .where(messages.c.conversation_id == conversation_id, messages.c.cleared_at.is_(None))
-        .order_by(messages.c.ordinal)
-    )
+    rows = connection.execute(_messages_of(conversation_id).order_by(messages.c.ordinal))
     return [Message(*row) for row in rows]
+
+
+def latest_messages(connection: Connection, conversation_id: str, count: int) -> list[Message]:
+    """The last messages, `count` at most, oldest first."""
+    rows = connection.execute(_messages_of(conversation_id).order_by(messages.c.ordinal.desc()).limit(count))
+    return [Message(*row) for row in rows][::-1]
+
+
+def _messages_of(conversation_id: str) -> Select[Any]:
+    return select(messages.c.id, messages.c.role, messages.c.content, messages.c.answer, messages.c.created_at).where(
+        messages.c.conversation_id == conversation_id, messages.c.cleared_at.is_(None)
+    )

@@ -2,15 +2,16 @@
 
 import time
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from lumikb.answering.narration import tell_in_chunks, tell_in_tokens
-from lumikb.answering.service import Answered, AnswerService
+from lumikb.answering.listening import Answered
+from lumikb.answering.narration import InChunks, InTokens
+from lumikb.answering.service import AnswerService
 from lumikb.answering.turns import Turns
 from lumikb.answering.wire import AnswerBody, ChatBody, SearchAnswerBody, answer_fields
 from lumikb.http.permission import Permission, requires
@@ -94,9 +95,9 @@ async def search(
     async def produce(run: Run) -> None:
         begun = time.perf_counter()
         run.emit("status", {"message": "Searching"})
-        found = await answers.answer(request.user, wanted, Permission.KB_READ)
-        facts = {"search_time_ms": round((time.perf_counter() - begun) * 1000, 3)}
-        tell_in_tokens(run, found.answer, found.hits, facts)
+        told = InTokens(run)
+        found = await answers.answer(request.user, wanted, Permission.KB_READ, listener=told)
+        told.end(found, {"search_time_ms": round((time.perf_counter() - begun) * 1000, 3)})
 
     run = runs.start(request.user, "search", produce, keep=False)
     return streamer.stream(request.user, run, cancel_on_disconnect=False)  # pyright: ignore[reportReturnType]
@@ -121,10 +122,10 @@ async def chat(
     if wants_stream(request, default):
         return await _stream_chunks(request, turns, runs, streamer, data, cancel_on_disconnect=False)
     wanted = _question(data)
-    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id, data.model_id)
     turn = await turns.take(request.user, wanted, conversation_id)
     return Response(
-        AnswerBody(**answer_fields(turn.answer, turn.hits), conversation_id=conversation_id, message_id=turn.message_id)
+        AnswerBody(**answer_fields(turn.answered), conversation_id=conversation_id, message_id=turn.message_id)
     )
 
 
@@ -150,13 +151,13 @@ async def chat_stream(
 ) -> Response[AnswerBody | None]:
     """The same run told as `status`, `token`, `citation`, `claim`, then `done`."""
     wanted = _question(data)
-    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id, data.model_id)
 
     async def produce(run: Run) -> None:
         run.emit("status", {"message": "Searching"})
-        turn = await turns.take(request.user, wanted, conversation_id)
-        facts: dict[str, Any] = {"conversation_id": conversation_id, "message_id": turn.message_id}
-        tell_in_tokens(run, turn.answer, turn.hits, facts)
+        told = InTokens(run)
+        turn = await turns.take(request.user, wanted, conversation_id, told)
+        told.end(turn.answered, {"conversation_id": conversation_id, "message_id": turn.message_id})
 
     run = runs.start(request.user, "chat", produce, conversation_id=conversation_id)
     return streamer.stream(request.user, run, cancel_on_disconnect=bool(data.cancel_on_disconnect))  # pyright: ignore[reportReturnType]
@@ -172,11 +173,12 @@ async def _stream_chunks(
     cancel_on_disconnect: bool,
 ) -> Response[AnswerBody | None]:
     wanted = _question(data)
-    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id)
+    conversation_id, wanted = await turns.begin(request.user, wanted, data.conversation_id, data.model_id)
 
     async def produce(run: Run) -> None:
-        turn = await turns.take(request.user, wanted, conversation_id)
-        tell_in_chunks(run, turn.answer, turn.hits)
+        told = InChunks(run)
+        turn = await turns.take(request.user, wanted, conversation_id, told)
+        told.end(turn.answered)
 
     run = runs.start(request.user, "chat", produce, conversation_id=conversation_id)
     leaves = cancel_on_disconnect if data.cancel_on_disconnect is None else data.cancel_on_disconnect
@@ -198,6 +200,4 @@ def _question(body: ChatBody) -> SearchRequest:
 def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
     count = len(found.hits)
     message = f"{counted(count, 'passage')} found."
-    return SearchAnswerBody(
-        **answer_fields(found.answer, found.hits), query=wanted.query, result_count=count, message=message
-    )
+    return SearchAnswerBody(**answer_fields(found), query=wanted.query, result_count=count, message=message)

@@ -1,6 +1,7 @@
 """Use cases of answering: from a question to a checked answer, and its turn in a conversation."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -8,9 +9,12 @@ from lumikb.answering import repository
 from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import PASSAGES_READ, Sentence, candidate_sentences, choose_support
+from lumikb.answering.listening import Answered, Listener, NobodyListens
+from lumikb.answering.model_answers import ModelAnswers
 from lumikb.answering.models import Answer, Conversation, Message
 from lumikb.answering.nearness import nearness
-from lumikb.answering.proofs import Proofs, tell_unreadable
+from lumikb.answering.prompting import Exchange
+from lumikb.answering.proofs import Proofs
 from lumikb.compute.parse.models import Heading
 from lumikb.http.permission import Permission
 from lumikb.identity.models import Actor
@@ -18,39 +22,71 @@ from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
-from lumikb.retrieval.models import Hit, Passage, SearchRequest
+from lumikb.llm.errors import UnknownModelError
+from lumikb.retrieval.models import Passage, SearchRequest
 from lumikb.retrieval.service import RetrievalService, settled
-from lumikb.store.blobs.errors import BlobNotFoundError
-from lumikb.store.blobs.port import BlobStore
 from lumikb.store.record.engine import UnitOfWork
 
 TITLE_CHARS_MAX = 255
 TITLE_CHARS_FROM_QUESTION = 80
-
-
-@dataclass(frozen=True)
-class Answered:
-    """An answer with the passages it was drawn from, best first."""
-
-    answer: Answer
-    hits: list[Hit]
+# Turns that a follow-up is understood by.
+TURNS_REMEMBERED = 3
 
 
 class AnswerService:
-    """Answers questions. `passages` is how many passages an answer may draw on."""
+    """Answers questions: by the model where there is one, else by extraction.
 
-    def __init__(self, retrieval: RetrievalService, blobs: BlobStore, *, passages: int) -> None:
+    `passages` is how many passages an answer may draw on.
+    """
+
+    def __init__(
+        self, retrieval: RetrievalService, proofs: Proofs, *, passages: int, by_model: ModelAnswers | None = None
+    ) -> None:
         self._retrieval = retrieval
+        self._proofs = proofs
         self._passages = passages
-        self._proofs = Proofs(blobs)
+        self._by_model = by_model
+
+    @property
+    def condenses(self) -> bool:
+        """Whether an answer makes use of the turns before its question."""
+        return self._by_model is not None
+
+    def check_model(self, model_id: str | None) -> None:
+        """Raise `UnknownModelError` for another model than the one there is. Extraction takes any name."""
+        if not model_id or self._by_model is None:
+            return
+        name = self._by_model.model.name
+        if model_id != name:
+            raise UnknownModelError(
+                f"This server answers with {name}. Leave model_id out, or name that.",
+                field="model_id",
+                available=[name],
+            )
 
     async def check(self, actor: Actor, request: SearchRequest, permission: Permission) -> None:
         """Raise what `answer` would for knowledge bases the actor may not use: before a stream has begun."""
         await self._retrieval.check(actor, request, permission)
 
-    async def answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
-        """Search, then answer by extraction; abstains when nothing supports an answer."""
-        return await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))
+    async def answer(
+        self,
+        actor: Actor,
+        request: SearchRequest,
+        permission: Permission,
+        *,
+        earlier: Sequence[Exchange] = (),
+        listener: Listener | None = None,
+    ) -> Answered:
+        """Search, then answer; abstains when nothing supports an answer. `earlier` turns are the oldest first.
+
+        Raises what `LanguageModel.stream` does.
+        """
+        listener = listener or NobodyListens()
+        if self._by_model is not None:
+            return await self._by_model.answer(actor, request, permission, earlier, listener)
+        answered = await self._retrieval.in_pool(lambda: self._answer(actor, request, permission))
+        listener.found(answered.hits)
+        return answered
 
     def _answer(self, actor: Actor, request: SearchRequest, permission: Permission) -> Answered:
         return settled(lambda: self._answer_once(actor, request, permission))
@@ -59,7 +95,8 @@ class AnswerService:
         """An answer, and whether all that it was to quote was still there in the end."""
         wide = replace(request, limit=max(request.limit, self._passages))
         hits = self._retrieval.search(actor, wide, permission)
-        sentences = candidate_sentences(self._provable(hits[: self._passages]), self._headings)
+        legible = [hit for hit in hits[: self._passages] if self._proofs.legible(hit.passage)]
+        sentences = candidate_sentences(legible, self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), hits[: request.limit]), True
         tokens = self._retrieval.tokens_of(actor, [hit.passage for hit in hits[:PASSAGES_READ]])
@@ -73,18 +110,6 @@ class AnswerService:
         proven = self._proofs.proven(support.sentence.hit.passage for support in checked)
         checked = [support for support in checked if support.sentence.hit.passage.key in proven]
         return Answered(compose(checked, self._place, self._retrieval.text_vectors), hits[: request.limit]), whole
-
-    def _provable(self, hits: list[Hit]) -> list[Hit]:
-        """Those whose document's text is there: of the others nobody could open the proof."""
-        found: list[Hit] = []
-        for hit in hits:
-            try:
-                self._headings(hit.passage)
-            except BlobNotFoundError as error:
-                tell_unreadable(hit.passage, error)
-            else:
-                found.append(hit)
-        return found
 
     def _headings(self, passage: Passage) -> list[Heading]:
         return self._proofs.map_of(passage).headings
@@ -115,6 +140,14 @@ class ConversationService:
         if conversation is None or not _is_within(conversation.kb_ids, actor.kb_ids):
             raise ConversationNotFoundError("There is no such conversation.")
         return conversation
+
+    def latest(self, connection: Connection, actor: Actor, conversation_id: str) -> list[Exchange]:
+        """The last turns of one of one's own, oldest first; none of one that is not there yet."""
+        if repository.find_conversation(connection, actor.user_id, conversation_id) is None:
+            return []
+        found = repository.latest_messages(connection, conversation_id, 2 * TURNS_REMEMBERED)
+        pairs = zip(found[::2], found[1::2], strict=False)
+        return [Exchange(question.content, answer.content) for question, answer in pairs]
 
     def messages(self, connection: Connection, actor: Actor, conversation_id: str) -> list[Message]:
         """All messages of one of one's own, oldest first."""

@@ -5,15 +5,15 @@ from typing import Any
 
 import msgspec
 
-from lumikb.answering.models import Answer, Citation, Claim, Conversation, Message
-from lumikb.retrieval.models import Hit
+from lumikb.answering.listening import Answered
+from lumikb.answering.models import Citation, Claim, Conversation, Message, Usage
 from lumikb.retrieval.wire import FiltersBody, ResultBody, result_body
 
 
 class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
     """A question, as `query` or `message`. `kb_id` is short for a list of one; none of both: all knowledge bases.
 
-    `stream` is heeded by `/chat` alone; the others always stream.
+    `model_id` may name the configured language model. `stream` is heeded by `/chat` alone; the others always stream.
     """
 
     query: str | None = None
@@ -29,7 +29,10 @@ class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AnswerBody(msgspec.Struct, kw_only=True):
-    """An answer with all that proves it. Offsets of claims count code points of `answer`."""
+    """An answer with all that proves it. Offsets of claims count code points of `answer`.
+
+    `model_id` and `usage` tell of the language model, where one answered.
+    """
 
     answer: str
     answered_by: str
@@ -39,6 +42,8 @@ class AnswerBody(msgspec.Struct, kw_only=True):
     confidence: float
     confidence_counts: dict[str, int]
     results: list[ResultBody]
+    model_id: str | None
+    usage: Usage
     conversation_id: str | None = None
     message_id: str | None = None
     run_id: str | None = None
@@ -95,8 +100,9 @@ class ConversationDetail(ConversationBody, kw_only=True):
     messages: list[MessageBody]
 
 
-def answer_fields(answer: Answer, hits: list[Hit]) -> dict[str, Any]:
+def answer_fields(answered: Answered) -> dict[str, Any]:
     """The fields that every answer body has."""
+    answer = answered.answer
     return {
         "answer": answer.answer,
         "answered_by": answer.answered_by,
@@ -105,7 +111,9 @@ def answer_fields(answer: Answer, hits: list[Hit]) -> dict[str, Any]:
         "claims": answer.claims,
         "confidence": answer.confidence,
         "confidence_counts": answer.confidence_counts,
-        "results": [result_body(hit) for hit in hits],
+        "results": [result_body(hit) for hit in answered.hits],
+        "model_id": answer.model_id,
+        "usage": answer.usage,
     }
 
 

@@ -30,6 +30,7 @@ STATUS_BY_ERROR: list[tuple[type[errors.LumiError], int]] = [
     (RangeNotSatisfiableError, 416),
     (errors.BusyError, 429),
     (BlobNotFoundError, 500),
+    (errors.BackEndFailedError, 502),
     (errors.UnavailableError, 503),
     (errors.TimedOutError, 504),
 ]
@@ -88,7 +89,7 @@ def on_lumi_error(request: Request[Any, Any, Any], error: errors.LumiError) -> R
         field = str(error.details.get("field", ""))
         detail = [{"loc": [_source(request, field), field], "msg": error.message, "type": "value_error"}]
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status == 429:
+    if status == 429 or "retry_after_seconds" in error.details:
         headers["Retry-After"] = str(error.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     if isinstance(error, RangeNotSatisfiableError):
         headers["Content-Range"] = f"bytes */{error.details['size']}"

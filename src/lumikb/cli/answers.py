@@ -66,6 +66,10 @@ def ask_command(
         typer.echo(f"{one_line(paragraph)}\n")
     if body["abstained"]:
         typer.echo("No passage supports an answer. Ask in the words of the documents, or try `lumikb search`.")
+    for claim in body["claims"]:
+        if claim["verdict"] != "supported":
+            told = "Only partly supported" if claim["verdict"] == "partly" else "Not supported"
+            typer.echo(f"{told} by the passages: “{one_line(body['answer'][claim['start'] : claim['end']])}”\n")
     for citation in body["citations"]:
         typer.echo(f"[{citation['number']}] {place_of(citation)}")
         typer.echo(f"    “{one_line(citation['quoted_text'])}”")

@@ -43,6 +43,7 @@ _CATEGORIES: dict[int, type[errors.LumiError]] = {
     415: errors.UnsupportedTypeError,
     422: errors.InvalidInputError,
     429: errors.BusyError,
+    502: errors.BackEndFailedError,
     503: errors.UnavailableError,
     504: errors.TimedOutError,
 }

@@ -1,7 +1,7 @@
 """Server-sent events (WHATWG HTML, section 9.2) written straight to ASGI: no queue or task a client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ class EventStream(Response[None]):
     """A response that streams events until their iterator ends.
 
     A comment line is sent every `heartbeat_seconds` without an event. When the client leaves, `on_disconnect` is called
-    and the iterator is closed.
+    and the iterator is closed. `before` is waited for before the first byte; what it raises is the answer.
     """
 
     def __init__(
@@ -42,17 +42,19 @@ class EventStream(Response[None]):
         events: AsyncIterator[ServerSentEvent],
         *,
         heartbeat_seconds: float,
+        before: Callable[[], Awaitable[None]] | None = None,
         on_disconnect: Callable[[], None] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(content=None, headers=headers or {}, media_type=CONTENT_TYPE)
         self._events = events
         self._heartbeat_seconds = heartbeat_seconds
+        self._before = before
         self._on_disconnect = on_disconnect
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIResponse:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See `litestar.Response`."""
-        return _EventStreamApp(self._events, self._heartbeat_seconds, self._on_disconnect, self.headers)
+        return _EventStreamApp(self._events, self._heartbeat_seconds, self._before, self._on_disconnect, self.headers)
 
 
 class _EventStreamApp(ASGIResponse):
@@ -60,22 +62,23 @@ class _EventStreamApp(ASGIResponse):
         self,
         events: AsyncIterator[ServerSentEvent],
         heartbeat_seconds: float,
+        before: Callable[[], Awaitable[None]] | None,
         on_disconnect: Callable[[], None] | None,
         headers: dict[str, str],
     ) -> None:
         super().__init__()
         self._events = events
         self._heartbeat_seconds = heartbeat_seconds
+        self._before = before
         self._on_disconnect = on_disconnect
         self._headers = [
             (name.lower().encode(), value.encode()) for name, value in {**STREAM_HEADERS, **headers}.items()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
-            if await self._pump(send, gone):
+            if await self._begin(send, gone) and await self._pump(send, gone):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             elif self._on_disconnect is not None:
                 self._on_disconnect()
@@ -86,6 +89,20 @@ class _EventStreamApp(ASGIResponse):
             aclose = getattr(self._events, "aclose", None)
             if aclose is not None:
                 await aclose()
+
+    async def _begin(self, send: Send, gone: asyncio.Future[None]) -> bool:
+        """Send the headers, when what comes before them is over; False when the client left meanwhile."""
+        if self._before is not None:
+            before = asyncio.ensure_future(self._before())
+            try:
+                await asyncio.wait({before, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if not before.done():
+                    return False
+                before.result()
+            finally:
+                before.cancel()
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        return True
 
     async def _pump(self, send: Send, gone: asyncio.Future[None]) -> bool:
         """Send all events; False when the client left before the last."""

@@ -84,6 +84,12 @@ class UnavailableError(LumiError):
     retryable = True
 
 
+class BackEndFailedError(LumiError):
+    """A service that LumiKB asks answered wrongly; `details["service"]` names it."""
+
+    code = "BACK_END_FAILED"
+
+
 class BusyError(LumiError):
     """A named bound on what goes on at the same time is reached; trying again may help."""
 

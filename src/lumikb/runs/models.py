@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from lumikb.http.sse import ServerSentEvent
 from lumikb.identity.models import Actor
 from lumikb.kit import clock
+from lumikb.kit.errors import LumiError
 
 TERMINAL = frozenset({"done", "error"})
+# What is told of a run before its first result.
+PRELIMINARY = frozenset({"status", "context"})
 
 
 class RunStatus(StrEnum):
@@ -38,8 +42,11 @@ class Run:
         self.created_at: datetime = clock.now()
         self.status = RunStatus.RUNNING
         self.events: list[ServerSentEvent] = []
+        # What made it fail.
+        self.failure: LumiError | None = None
         self.task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
 
     @property
     def ended(self) -> bool:
@@ -60,8 +67,18 @@ class Run:
             if self.conversation_id is not None:
                 head["conversation_id"] = self.conversation_id
         self.events.append(ServerSentEvent(len(self.events) + 1, name, head | data))
+        if name not in PRELIMINARY:
+            self._settled.set()
         self._changed.set()
         self._changed = asyncio.Event()
+
+    async def settle(self, seconds_max: float) -> None:
+        """Wait for the first result, so long at most; raises the run's error when it failed before any."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max):
+                await self._settled.wait()
+        if self.failure is not None and all(event.name in PRELIMINARY for event in self.events[:-1]):
+            raise self.failure
 
     async def follow(self, after: int = 0) -> AsyncIterator[ServerSentEvent]:
         """Events with a larger id than `after`, those to come included, up to the terminal one.

@@ -109,12 +109,13 @@ class RunService:
             run.status = RunStatus.CANCELLED
             _fail(run, "CANCELLED", "The run was stopped.")
         except LumiError as error:
-            run.status = RunStatus.FAILED
+            run.status, run.failure = RunStatus.FAILED, error
             _fail(run, error.stable_code, error.message)
         except Exception:
             run.status = RunStatus.FAILED
             log.exception("run failed", run_id=run.id, kind=run.kind)
-            _fail(run, "INTERNAL_ERROR", "Something went wrong inside LumiKB. The server's log has the cause.")
+            run.failure = LumiError("Something went wrong inside LumiKB. The server's log has the cause.")
+            _fail(run, run.failure.stable_code, run.failure.message)
         if keep:
             await self._record.write_async(lambda unit: self._keep(unit, run))
 

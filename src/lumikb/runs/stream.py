@@ -11,10 +11,14 @@ from lumikb.runs.service import RunService
 
 @dataclass(frozen=True)
 class RunStreamer:
-    """Makes responses of runs, all with the same heartbeat."""
+    """Makes responses of runs, all with the same heartbeat.
+
+    A response waits `hold_seconds` at most for the run's first result: of one that fails before, it is the error.
+    """
 
     runs: RunService
     heartbeat_seconds: float
+    hold_seconds: float
 
     def stream(self, actor: Actor, run: Run, *, cancel_on_disconnect: bool) -> EventStream:
         """The run's events; leaving stops the run only where the client asked for that."""
@@ -25,6 +29,7 @@ class RunStreamer:
         return EventStream(
             run.follow(),
             heartbeat_seconds=self.heartbeat_seconds,
+            before=lambda: run.settle(self.hold_seconds),
             on_disconnect=cancel if cancel_on_disconnect else None,
             headers={"X-Run-Id": run.id},
         )

@@ -15,7 +15,7 @@ CITATION = {
 }  # fmt: skip
 ANSWER = {
     "answer", "answered_by", "abstained", "citations", "claims", "confidence", "confidence_counts", "results",
-    "conversation_id", "message_id", "run_id",
+    "conversation_id", "message_id", "run_id", "model_id", "usage",
 }  # fmt: skip
 UNANSWERABLE = "zqx vbnm wrtp?"
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from lumikb.answering.citations import ABSTENTION, Place, compose, still_verbatim
 from lumikb.answering.extraction import Sentence, Support, candidate_sentences
-from lumikb.answering.narration import tell_in_chunks, tell_in_tokens
+from lumikb.answering.listening import Answered
+from lumikb.answering.models import Answer
+from lumikb.answering.narration import InChunks, InTokens
 from lumikb.identity.models import Actor, Level
 from lumikb.retrieval.models import Hit
 from lumikb.runs.models import Run
@@ -109,6 +111,18 @@ def told(tell: Callable[[Run], None]) -> Run:
     run = Run("run", Actor("user", "user@example.org", Level.USER, False), "chat", "conversation")
     tell(run)
     return run
+
+
+def tell_in_chunks(run: Run, answer: Answer, hits: list[Hit]) -> None:
+    teller = InChunks(run)
+    teller.found(hits)
+    teller.end(Answered(answer, hits))
+
+
+def tell_in_tokens(run: Run, answer: Answer, hits: list[Hit], facts: dict[str, str]) -> None:
+    teller = InTokens(run)
+    teller.found(hits)
+    teller.end(Answered(answer, hits), facts)
 
 
 def test_chunks_joined_are_the_answer_and_the_last_is_final(hit: MakeHit) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from lumikb.http.sse import HEARTBEAT, EventStream, ServerSentEvent
+from lumikb.kit.errors import UnavailableError
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +120,42 @@ async def test_a_stream_that_was_read_to_its_end_was_not_left() -> None:
     client, left = Client(), asyncio.Event()
     await serve(three_events(), client, on_disconnect=left.set)
     assert not left.is_set()
+
+
+async def test_nothing_is_sent_before_what_comes_before() -> None:
+    client, ready = Client(), asyncio.Event()
+
+    async def before() -> None:
+        await ready.wait()
+
+    serving = asyncio.create_task(serve(three_events(), client, before=before))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert client.sent == []
+    ready.set()
+    await asyncio.wait_for(serving, 10)
+    assert client.sent[0]["status"] == 200
+
+
+async def test_what_fails_before_the_first_byte_is_raised() -> None:
+    client, left = Client(), asyncio.Event()
+
+    async def before() -> None:
+        raise UnavailableError("The model is down.")
+
+    with pytest.raises(UnavailableError):
+        await serve(three_events(), client, before=before, on_disconnect=left.set)
+    assert client.sent == []
+    assert not left.is_set()
+
+
+async def test_leaving_before_the_first_byte_is_leaving() -> None:
+    client, left = Client(), asyncio.Event()
+
+    async def before() -> None:
+        await asyncio.Event().wait()
+
+    client.left.set()
+    await asyncio.wait_for(serve(three_events(), client, before=before, on_disconnect=left.set), 10)
+    assert client.sent == []
+    assert left.is_set()

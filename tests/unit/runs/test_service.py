@@ -9,7 +9,7 @@ from sqlalchemy import select
 from lumikb.http.sse import ServerSentEvent
 from lumikb.identity.models import Actor, Level
 from lumikb.identity.repository import create_user
-from lumikb.kit.errors import UnavailableError
+from lumikb.kit.errors import LumiError, UnavailableError
 from lumikb.runs.models import TERMINAL, Run, RunStatus
 from lumikb.runs.service import RunNotFoundError, RunService, TooManyRunsError
 from lumikb.store.record.engine import Record
@@ -118,6 +118,50 @@ async def test_a_run_that_fails_ends_in_one_error(
     assert error.data["code"] == code
     assert error.data["error"] == error.data["message"]
     assert "secret" not in str(error.data)
+
+
+async def fail_after_a_result(run: Run) -> None:
+    run.emit("status", {})
+    run.emit("token", {"content": "text"})
+    await lose_the_database(run)
+
+
+async def fail_before_a_result(run: Run) -> None:
+    run.emit("status", {})
+    run.emit("context", {"results": []})
+    await lose_the_database(run)
+
+
+NEVER = 3600.0
+
+
+@pytest.mark.parametrize("produce", [fail_before_a_result, crash])
+async def test_a_run_that_fails_before_its_first_result_raises_for_who_waits(
+    service: RunService, actor: Actor, produce: Produce
+) -> None:
+    run = service.start(actor, "chat", produce)
+    with pytest.raises(LumiError) as raised:
+        await run.settle(NEVER)
+    error = (await ended(run))[-1].data
+    assert (error["code"], error["message"]) == (raised.value.stable_code, raised.value.message)
+    assert "secret" not in raised.value.message
+
+
+@pytest.mark.parametrize("produce", [tell_a_story, fail_after_a_result, stop_early])
+async def test_a_run_that_has_a_result_is_settled(service: RunService, actor: Actor, produce: Produce) -> None:
+    run = service.start(actor, "chat", produce)
+    await run.settle(NEVER)
+    await ended(run)
+    await run.settle(NEVER)
+
+
+async def test_a_run_without_a_result_is_not_waited_for_for_ever(service: RunService, actor: Actor) -> None:
+    run = service.start(actor, "chat", wait_for_ever)
+    await run.settle(0.01)
+    assert not run.ended
+    service.cancel(actor, run.id)
+    await run.settle(NEVER)
+    assert (await ended(run))[-1].data["code"] == "CANCELLED"
 
 
 async def test_a_run_that_is_stopped_says_so(service: RunService, actor: Actor) -> None:
