@@ -22,6 +22,7 @@ KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "0"))
 # Lives last up to so many seconds, on a slow machine up to so many times what the first document takes: now and then
 # one is long enough for the longest step, embedding after the model was loaded. Work that never gets on is given up.
+# They last as much longer as starts take longer than the first one, where other work has come upon the machine.
 LIFE_SECONDS_MAX = 10.0
 LIFE_DOCUMENTS_MAX = 3
 # More are not uploaded until some have ended, or the lives after the last kill would be the only ones that count.
@@ -76,14 +77,18 @@ def kill_at_random(server: LumiServer, chance: random.Random) -> list[str]:
         begun = time.monotonic()
         accepted = [api.upload_ready(kb_id, *next(made))["id"]]
     life_max = max(LIFE_SECONDS_MAX, LIFE_DOCUMENTS_MAX * (time.monotonic() - begun))
+    starts: list[float] = []
     for _ in range(KILLS):
-        killer = threading.Timer(chance.uniform(0, life_max), os.kill, (server.pid, 9))
+        slower = max(1.0, starts[-1] / starts[0]) if starts else 1.0
+        killer = threading.Timer(chance.uniform(0, life_max * slower), os.kill, (server.pid, 9))
         with server.client() as api:
             killer.start()
             accepted += upload_until_killed(api, kb_id, made)
         killer.join()
         server.kill()
+        begun = time.monotonic()
         server.start()
+        starts.append(time.monotonic() - begun)
     return accepted
 
 
