@@ -18,13 +18,12 @@ from lumikb.http.routes import HeadersAlone, is_head, wants_stream
 from lumikb.http.sse import STREAM_HEADERS
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
-from lumikb.kit.words import counted
 from lumikb.knowledge.document_routes import Author, Language
 from lumikb.knowledge.models import wanted_language
 from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
-from lumikb.retrieval.wire import ResultsBody, SearchBody, search_request
+from lumikb.retrieval.wire import ResultsBody, SearchBody, message_of, search_request
 from lumikb.runs.models import Run
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -52,7 +51,8 @@ async def search_stream(
     if not text or not text.strip():
         raise MissingQueryError("Say what to look for: ?query=…")
     filters = Filters(language=wanted_language(language), author=author)
-    wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score, filters=filters)
+    asked = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score, filters=filters)
+    wanted = asked.in_language()
     streamed = wants_stream(request, default=True)
     if streamed or is_head():
         await retrieval.check(request.user, wanted)
@@ -85,7 +85,7 @@ async def search(
 
     With `?stream=true` the events `status`, `token`, `citation`, `claim`, then `done`.
     """
-    wanted = search_request(data)
+    wanted = search_request(data).in_language()
     if not wants_stream(request, default=stream):
         return Response(_search_body(wanted, await answers.answer(request.user, wanted, Permission.KB_READ)))
 
@@ -196,8 +196,9 @@ def _question(body: ChatBody) -> SearchRequest:
 
 
 def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
-    count = len(found.hits)
-    message = f"{counted(count, 'passage')} found."
     return SearchAnswerBody(
-        **answer_fields(found.answer, found.hits), query=wanted.query, result_count=count, message=message
+        **answer_fields(found.answer, found.hits),
+        query=wanted.query,
+        result_count=len(found.hits),
+        message=message_of(found.found, wanted),
     )

@@ -17,7 +17,7 @@ from lumikb.kit import clock
 from lumikb.kit.errors import InvalidInputError
 from lumikb.kit.ids import new_id
 from lumikb.kit.pages import Page, PageRequest
-from lumikb.retrieval.models import Hit, Passage, SearchRequest
+from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
 from lumikb.retrieval.service import RetrievalService, settled
 from lumikb.store.blobs.errors import BlobNotFoundError
 from lumikb.store.blobs.port import BlobStore
@@ -32,7 +32,12 @@ class Answered:
     """An answer with the passages it was drawn from, best first."""
 
     answer: Answer
-    hits: list[Hit]
+    found: Found
+
+    @property
+    def hits(self) -> list[Hit]:
+        """The passages that are shown."""
+        return self.found.hits
 
 
 class AnswerService:
@@ -57,14 +62,15 @@ class AnswerService:
     def _answer_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[Answered, bool]:
         """An answer, and whether all that it was to quote was still there in the end."""
         wide = replace(request, limit=max(request.limit, self._passages))
-        hits = self._retrieval.search(actor, wide, permission)
+        found = self._retrieval.find(actor, wide, permission)
+        hits, shown = found.hits, replace(found, hits=found.hits[: request.limit])
         sentences = candidate_sentences(self._provable(hits[: self._passages]), self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
-            return Answered(abstain(), hits[: request.limit]), True
+            return Answered(abstain(), shown), True
         vectors = self._retrieval.text_vectors([sentence.statement for sentence in sentences])
         supports = choose_support(
-            self._retrieval.terms(request.query),
-            self._retrieval.query_vector(request.query),
+            self._retrieval.terms(request.words),
+            self._retrieval.query_vector(request.words),
             sentences,
             vectors,
             self._retrieval.terms,
@@ -75,7 +81,7 @@ class AnswerService:
         whole = len(checked) == len(supports)
         proven = self._proofs.proven(support.sentence.hit.passage for support in checked)
         checked = [support for support in checked if support.sentence.hit.passage.key in proven]
-        return Answered(compose(checked, self._place), hits[: request.limit]), whole
+        return Answered(compose(checked, self._place), shown), whole
 
     def _provable(self, hits: list[Hit]) -> list[Hit]:
         """Those whose document's text is there: of the others nobody could open the proof."""

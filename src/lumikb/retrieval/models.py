@@ -1,6 +1,6 @@
 """What a search asks and what it finds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumikb.kit.errors import InvalidInputError, MalformedRequestError
+from lumikb.knowledge.models import TAGS_MAX
+from lumikb.retrieval.query import ParsedQuery, parse_query
 from lumikb.store.record.json import Scalar
 
 QUERY_CHARS_MAX = 500
@@ -24,7 +26,8 @@ class MissingQueryError(MalformedRequestError):
 class Filters:
     """What narrows a search; None and empty do not. `tags` must all be there; dates are inclusive.
 
-    `language` is an ISO 639-1 code, `author` a part of a name; `metadata` holds entries that must all be there.
+    `language` is an ISO 639-1 code, `author` a part of a name; `metadata` holds entries that must all be there. Each of
+    `titles` and `authors` is a part of a name that must be there.
     """
 
     document_ids: tuple[str, ...] | None = None
@@ -35,6 +38,26 @@ class Filters:
     language: str | None = None
     author: str | None = None
     metadata: tuple[tuple[str, Scalar], ...] = ()
+    titles: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    # Of which one must be met beside one of `mime_types`.
+    types: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.tags) > TAGS_MAX:
+            raise InvalidInputError(f"At most {TAGS_MAX} tags.", field="query")
+
+    def with_query(self, parsed: ParsedQuery) -> "Filters":
+        """These and what a query says; of two dates the narrower one."""
+        return replace(
+            self,
+            tags=(*self.tags, *(tag for tag in parsed.tags if tag not in self.tags)),
+            date_from=max((day for day in (self.date_from, parsed.date_from) if day is not None), default=None),
+            date_to=min((day for day in (self.date_to, parsed.date_to) if day is not None), default=None),
+            titles=parsed.titles,
+            authors=parsed.authors,
+            types=parsed.mime_types,
+        )
 
     @property
     def narrow(self) -> bool:
@@ -48,6 +71,9 @@ class SearchRequest:
 
     `min_score` bounds `Hit.relevance_score`, 0 to 1. `keyword_weight` is the share of the keyword leg, 0 to 1; without
     `hybrid` it is 0. Raises `InvalidInputError` out of these bounds.
+
+    `required` phrases must stand in a passage and `excluded` ones must not; of `kb_names` the knowledge base must have
+    one. `in_language` fills these, and `ranking_words`, from the query; without them the query is plain words.
     """
 
     query: str
@@ -57,6 +83,10 @@ class SearchRequest:
     filters: Filters = Filters()
     hybrid: bool = True
     keyword_weight: float = 0.5
+    ranking_words: str = ""
+    required: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    kb_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.query.strip():
@@ -68,6 +98,23 @@ class SearchRequest:
         for field, value in (("min_score", self.min_score), ("keyword_weight", self.keyword_weight)):
             if not 0 <= value <= 1:
                 raise InvalidInputError(f"{field} must lie between 0 and 1.", field=field)
+
+    @property
+    def words(self) -> str:
+        """What ranks: the query without what narrows it."""
+        return self.ranking_words or self.query
+
+    def in_language(self) -> "SearchRequest":
+        """This search with its query read as one in the language of queries (`retrieval.query`)."""
+        parsed = parse_query(self.query)
+        return replace(
+            self,
+            ranking_words=parsed.words,
+            required=parsed.required,
+            excluded=parsed.excluded,
+            kb_names=parsed.kb_names,
+            filters=self.filters.with_query(parsed),
+        )
 
 
 @dataclass(frozen=True)
@@ -109,3 +156,16 @@ class Hit:
     passage: Passage
     score: float
     relevance_score: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, best first.
+
+    `relaxed`: no passage holds the phrases that the query requires, and these are without them. `kb_missing`: the
+    caller has no knowledge base of the name that the query gives.
+    """
+
+    hits: list[Hit]
+    relaxed: bool = False
+    kb_missing: bool = False

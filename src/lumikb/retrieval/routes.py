@@ -19,6 +19,7 @@ from lumikb.retrieval.wire import (
     SearchBody,
     SimilarBody,
     SimilarResults,
+    message_of,
     result_body,
     search_request,
 )
@@ -32,7 +33,7 @@ async def search_quick(
     request: ActorRequest, retrieval: NamedDependency[RetrievalService], data: SearchBody
 ) -> ResultsBody:
     """The results alone."""
-    return await run_search(retrieval, request.user, search_request(data))
+    return await run_search(retrieval, request.user, search_request(data).in_language())
 
 
 @get("/search/similar", opt=requires(Permission.KB_READ), summary="Find neighbours of a document or passage")
@@ -75,11 +76,12 @@ def split_ids(values: list[str] | None) -> list[str] | None:
 async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRequest) -> ResultsBody:
     """Search off the event loop, and say how long it took."""
     begun = time.perf_counter()
-    hits = await retrieval.in_pool(lambda: retrieval.search(actor, wanted))
+    found = await retrieval.in_pool(lambda: retrieval.find(actor, wanted))
     milliseconds = round((time.perf_counter() - begun) * 1000, 3)
-    results = [result_body(hit) for hit in hits]
+    results = [result_body(hit) for hit in found.hits]
     return ResultsBody(
         query=wanted.query,
+        message=message_of(found, wanted),
         results=results,
         result_count=len(results),
         total_count=len(results),

@@ -20,9 +20,10 @@ from lumikb.identity.policy import readable
 from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
+from lumikb.retrieval.candidates import Scope, bring_candidates
 from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.fusion import fuse
-from lumikb.retrieval.models import Hit, Passage, SearchRequest
+from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
@@ -104,41 +105,41 @@ class RetrievalService:
 
     def rank(self, actor: Actor, request: SearchRequest, permission: Permission, count: int) -> list[Hit]:
         """Up to `count` of the candidates of both legs that pass the gate and `min_score`, best first."""
-        return settled(lambda: self._rank_once(actor, request, permission, count))
+        return settled(lambda: self._rank_once(actor, request, permission, count)).hits
+
+    def find(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> Found:
+        """`search`, with what there is to say of it."""
+        return settled(lambda: self._rank_once(actor, request, permission, request.limit))
 
     def _rank_once(
         self, actor: Actor, request: SearchRequest, permission: Permission, count: int
-    ) -> tuple[list[Hit], bool]:
+    ) -> tuple[Found, bool]:
         """Hits, and whether no passages were removed between the index's answer and the gate's.
 
         A knowledge base that is switched to new passages in that moment would seem empty: its old ones no longer pass
         the gate, and its new ones were not there to be found.
         """
-        kb_ids, document_ids, seq = self._record.read(
-            lambda connection: self._scope(connection, actor, request, permission)
-        )
-        if not kb_ids or document_ids == []:
-            return [], True
-        vector = self.query_vector(request.query)
-        search = self._candidates, kb_ids, document_ids
-        dense = self._index.search_dense(vector, *search, newest=seq)
-        keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
-        wanted = and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters))
+        scope = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
+        if scope.is_empty:
+            return Found([], kb_missing=bool(request.kb_names and not scope.kb_ids)), True
+        vector = self.query_vector(request.words)
+        legs = bring_candidates(self._index, request, vector, self._candidates, scope)
+        wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters))
 
         def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
             return readable(actor), wanted & chunks.c.key.in_(keys)
 
-        def pass_gate(connection: Connection) -> tuple[list[Hit], bool]:
-            keys = sorted({key for key, _ in dense} | {key for key, _ in keyword})
+        def pass_gate(connection: Connection) -> tuple[Found, bool]:
+            keys = sorted({*legs.dense, *legs.keyword})
             passed = read_cosines(connection, *gate(keys), vector)
             while True:
-                best = _ranked([key for key, _ in dense], dict(keyword), passed, request)[:count]
+                best = _ranked(legs.dense, legs.keyword, passed, request)[:count]
                 found = read_passages(connection, *gate([one.key for one in best]))
                 passages = {passage.key: passage for passage in self._sound(found)}
                 damaged = [one.key for one in best if one.key not in passages]
                 if not damaged:
                     hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
-                    return hits, not removed_since(connection, seq, kb_ids)
+                    return Found(hits, legs.relaxed), not removed_since(connection, scope.seq, scope.kb_ids)
                 for key in damaged:
                     del passed[key]
 
@@ -197,13 +198,14 @@ class RetrievalService:
         """The passages that are live and readable now, by key: what a citation is checked against."""
         return {passage.key: passage for passage in self._read(actor, chunks.c.key.in_([p.key for p in passages]))}
 
-    def _scope(
-        self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission
-    ) -> tuple[list[str], list[str] | None, int]:
-        kb_ids, seq = list(self._bases.chosen(connection, actor, request.kb_ids, permission)), max_seq(connection)
+    def _scope(self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission) -> Scope:
+        bases, seq = self._bases.chosen(connection, actor, request.kb_ids, permission), max_seq(connection)
+        if request.kb_names:
+            called = {name.casefold() for name in request.kb_names}
+            bases = {kb_id: name for kb_id, name in bases.items() if name.casefold() in called}
         if not request.filters.narrow:
-            return kb_ids, None, seq
-        return kb_ids, matching_document_ids(connection, kb_ids, request.filters), seq
+            return Scope(list(bases), None, seq)
+        return Scope(list(bases), matching_document_ids(connection, list(bases), request.filters), seq)
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
         return self._sound(self._record.read(lambda connection: read_passages(connection, readable(actor), condition)))

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import msgspec
 
 from lumikb.kit.clock import Moment
+from lumikb.kit.words import counted
 from lumikb.knowledge.models import wanted_language
-from lumikb.retrieval.models import Filters, Hit, SearchRequest
+from lumikb.retrieval.models import Filters, Found, Hit, SearchRequest
 
 
 class ResultBody(msgspec.Struct, kw_only=True):
@@ -57,7 +58,10 @@ class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone."""
+    """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone.
+
+    `query` takes "a phrase" that must be there, -word, -"a phrase", title:, type:, tag:, author:, kb:, after:, before:.
+    """
 
     query: str
     kb_ids: list[str] | None = None
@@ -69,9 +73,10 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ResultsBody(msgspec.Struct, kw_only=True):
-    """Results of a search without an answer."""
+    """Results of a search without an answer; `message` says in a sentence what was found."""
 
     query: str
+    message: str
     results: list[ResultBody]
     result_count: int
     total_count: int
@@ -95,7 +100,7 @@ class SimilarResults(msgspec.Struct):
 
 
 def search_request(body: SearchBody) -> SearchRequest:
-    """The search that a body asks for; raises `InvalidInputError` out of bounds."""
+    """The search that a body asks for, its query as plain words; raises `InvalidInputError` out of bounds."""
     filters = body.filters or FiltersBody()
     return SearchRequest(
         query=body.query,
@@ -115,6 +120,17 @@ def search_request(body: SearchBody) -> SearchRequest:
             metadata=tuple(filters.metadata.items()),
         ),
     )
+
+
+def message_of(found: Found, request: SearchRequest) -> str:
+    """What was found, in a sentence or two."""
+    told = f"{counted(len(found.hits), 'passage')} found."
+    if found.kb_missing:
+        told += f" You have no knowledge base called {' or '.join(request.kb_names)}."
+    if found.relaxed:
+        phrases = " and ".join(f"“{phrase}”" for phrase in request.required)
+        told += f" No passage holds {phrases} word for word: these are the nearest without it."
+    return told
 
 
 def result_body(hit: Hit) -> ResultBody:

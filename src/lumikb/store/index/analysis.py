@@ -17,6 +17,8 @@ Field = Literal["body", "exact"]
 QUERY_TERMS_MAX = 128
 QUERY_CHARS_MAX = 10_000
 PHRASE_TERMS_MAX = 16
+# Shorter words have too many neighbours.
+GUESSED_CHARS_MIN = 4
 
 # Some 20 MB.
 _STEMS_KEPT = 200_000
@@ -74,6 +76,26 @@ class AnalysedRow:
         return self.body if field == "body" else self.exact
 
 
+@dataclass(frozen=True)
+class Demands:
+    """Phrases of exact terms: a row must hold each of `required`, and none of `excluded`."""
+
+    required: tuple[tuple[str, ...], ...] = ()
+    excluded: tuple[tuple[str, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.required or self.excluded)
+
+    def met_by(self, row: AnalysedRow) -> bool:
+        """Whether the row meets them."""
+        return all(counted(terms) in row.exact for terms in self.required) and not any(
+            counted(terms) in row.exact for terms in self.excluded
+        )
+
+
+NO_DEMANDS = Demands()
+
+
 class Analysis:
     """The two analysers, of normalised text. `body`: simple tokens, lower case without accents, no stopwords, Snowball
     stems. `exact`: lower case without accents only.
@@ -122,6 +144,27 @@ class Analysis:
                 clauses.append(Clause("exact", tuple(terms), _PHRASE_BOOST))
             clauses += [Clause("exact", (term,), 1.0) for term in terms if len(term) > 1 and term not in STOPWORDS]
         return list(dict.fromkeys(clauses))[: 2 * QUERY_TERMS_MAX]
+
+    def demands(self, required: Iterable[str], excluded: Iterable[str]) -> Demands:
+        """Phrases as their terms; one without terms, such as dots, asks for nothing."""
+        return Demands(self._phrases(required), self._phrases(excluded))
+
+    def _phrases(self, texts: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        found = (tuple(self.exact.analyze(normalise(text[:QUERY_CHARS_MAX]))) for text in texts)
+        return tuple(dict.fromkeys(terms for terms in found if terms))
+
+    def guessable(self, query: str) -> dict[str, str]:
+        """The words of a query that may have been mistyped, each with its body term.
+
+        Words of some length that are none of the common ones; a number is another one when a digit differs.
+        """
+        words = self.exact.analyze(normalise(query[:QUERY_CHARS_MAX]))[:QUERY_TERMS_MAX]
+        stems = self._stems_of(words)
+        return {
+            word: stem
+            for word in words
+            if len(word) >= GUESSED_CHARS_MIN and not word.isdigit() and (stem := stems[word]) is not None
+        }
 
     def _words(self, text: str) -> list[str]:
         """The terms of the exact field: what its analyser gives, five times as fast where the text is ASCII."""

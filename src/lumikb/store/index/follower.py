@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
-from lumikb.store.index.analysis import AnalysedRow, LexicalRow
+from lumikb.store.index.analysis import NO_DEMANDS, AnalysedRow, Clause, Demands, LexicalRow, counted
 from lumikb.store.index.dense import VectorScan
 from lumikb.store.index.errors import (
     IndexDamagedError,
@@ -27,6 +27,7 @@ from lumikb.store.index.errors import (
 )
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
+from lumikb.store.index.typos import distance_allowed, guesses
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
 from lumikb.store.record.engine import Record
 
@@ -51,6 +52,8 @@ _OPEN_WAIT_SECONDS = 30.0
 # Candidates are fetched half as many again as wanted, for their order changes once they are scored exactly, and this
 # many times over when they are sifted by a list too long to be a filter.
 _SIFT_FACTOR = 10
+# Rows in which the words near to a mistyped one are looked up.
+_NEAR_ROWS_MAX = 50
 
 log = get_logger(__name__)
 
@@ -71,6 +74,25 @@ class _Page:
     seq: int
     keys: list[int]
     rows: list[IndexRow]
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The allow lists of a search."""
+
+    kb_ids: Collection[str] | None
+    document_ids: Collection[str] | None
+
+    @property
+    def ids(self) -> tuple[Collection[str] | None, Collection[str] | None]:
+        """Both, in the order in which they are passed on."""
+        return self.kb_ids, self.document_ids
+
+    def allows(self, row: AnalysedRow) -> bool:
+        """Whether the row may be found."""
+        return (self.kb_ids is None or row.kb_id in self.kb_ids) and (
+            self.document_ids is None or row.document_id in self.document_ids
+        )
 
 
 class LocalIndex:
@@ -153,12 +175,17 @@ class LocalIndex:
         document_ids: Collection[str] | None = None,
         *,
         newest: int | None = None,
+        demands: Demands = NO_DEMANDS,
     ) -> list[Hit]:
-        """Up to `k` chunks by BM25. Any text is a valid query. `newest` as in `catch_up`."""
+        """Up to `k` chunks by BM25, of those that meet the demands. Any text is a valid query.
+
+        A word that no allowed chunk has is looked for by its neighbours. `newest` as in `catch_up`.
+        """
         self.catch_up(newest)
         generation = self._lexical.generation
+        scope = _Scope(kb_ids, document_ids)
         try:
-            return self._search_lexical(query, k, kb_ids, document_ids)
+            return self._search_lexical(query, k, scope, demands)
         except IndexDamagedError as exc:
             damage = exc
         with self._commit_lock:
@@ -167,23 +194,46 @@ class LocalIndex:
                 self._note_damage(damage)
                 self._lexical.recreate()
                 self._rebuild_lexical()
-        return self._search_lexical(query, k, kb_ids, document_ids)
+        return self._search_lexical(query, k, scope, demands)
 
-    def _search_lexical(
-        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
-    ) -> list[Hit]:
+    def demands(self, required: Sequence[str], excluded: Sequence[str]) -> Demands:
+        """Phrases that a chunk must hold, and such as it must not, as `search_lexical` and `meeting` take them."""
+        return self._lexical.demands(required, excluded)
+
+    def meeting(self, keys: Sequence[int], demands: Demands) -> set[int]:
+        """Those of the chunks that are alive and meet the demands."""
+        return {row.key for row in self._analysed(keys) if demands.met_by(row)}
+
+    def _search_lexical(self, query: str, k: int, scope: _Scope, demands: Demands) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = {key: entry.row for key, entry in self._tail.items()}
-        keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
-        rows = self._analysed(keys)
-        rows += [
-            row
-            for row in tail.values()
-            if row is not None
-            and (kb_ids is None or row.kb_id in kb_ids)
-            and (document_ids is None or row.document_id in document_ids)
-        ]
-        return self._lexical.score(query, rows, tail)[:k]
+        late = [row for row in tail.values() if row is not None and scope.allows(row)]
+        keys = self._lexical_candidates(query, k, tail, scope, demands)
+        rows = self._analysed(keys) + late
+        meant = self._guessed(query, rows, late, tail, scope)
+        if meant:
+            keys = self._lexical_candidates(query, k, tail, scope, demands, meant)
+            rows = self._analysed(keys) + late
+        return self._lexical.score(query, rows, tail, demands=demands, guesses=meant)[:k]
+
+    def _guessed(
+        self,
+        query: str,
+        rows: Sequence[AnalysedRow],
+        late: Sequence[AnalysedRow],
+        tail: Collection[int],
+        scope: _Scope,
+    ) -> list[Clause]:
+        """What to look for beside the words of the query that no allowed row has, the rows of the tail included."""
+        meant: list[Clause] = []
+        for word, stem in self._lexical.guessable(query).items():
+            term = counted([stem])
+            if any(term in row.body for row in rows) or self._lexical.holds(("body", stem), *scope.ids):
+                continue
+            near = self._lexical.near(word, distance_allowed(word), _NEAR_ROWS_MAX, *scope.ids)
+            sources = [row for row in self._analysed([key for key in near if key not in tail]) if scope.allows(row)]
+            meant += guesses(word, [*sources, *late])
+        return meant
 
     def _analysed(self, keys: Sequence[int]) -> list[AnalysedRow]:
         """Those of the rows that were alive when they were read, lately or now."""
@@ -329,15 +379,17 @@ class LocalIndex:
         query: str,
         k: int,
         tail: Collection[int],
-        kb_ids: Collection[str] | None,
-        document_ids: Collection[str] | None,
+        scope: _Scope,
+        demands: Demands,
+        meant: Sequence[Clause] = (),
     ) -> list[int]:
         """Keys outside the tail among which the best `k` are."""
-        sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
+        sifted = any(len(names) > FILTER_TERMS_MAX for names in scope.ids if names is not None)
         wanted = (k * _SIFT_FACTOR if sifted else k + k // 2) + len(tail)
-        keys = [key for key in self._lexical.candidates(query, wanted, kb_ids, document_ids) if key not in tail]
+        found = self._lexical.candidates(query, wanted, *scope.ids, demands=demands, guesses=meant)
+        keys = [key for key in found if key not in tail]
         if sifted and keys:
-            allowed = self._replica.allowed(kb_ids, document_ids)
+            allowed = self._replica.allowed(*scope.ids)
             passed = self._dense.allows(np.array(keys, np.int64), allowed).tolist()
             keys = [key for key, passes in zip(keys, passed, strict=True) if passes]
         return keys

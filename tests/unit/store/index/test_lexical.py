@@ -427,3 +427,24 @@ def test_the_words_of_a_text_are_as_good_as_the_text() -> None:
         words = analysis.row(LexicalRow(1, "kb", "document", text)).exact
         for analyser in (analysis.exact, analysis.body):
             assert analyser.analyze(words) == analyser.analyze(normalise(text))
+
+
+def test_required_and_excluded_phrases_hold_of_every_candidate(index: TantivyLexicalIndex) -> None:
+    required = index.demands(["Problem details"], [])
+    assert set(index.candidates("document", 10, None, None, demands=required)) == {2, 3}
+    assert index.candidates("zzz", 10, {"kb-0"}, None, demands=required) == [2]
+    assert found(index, "retries connection")
+    excluded = index.demands([], ["exponential backoff", "RFC"])
+    assert set(index.candidates("retries connection", 10, None, None, demands=excluded)) == {4}
+    rows = [index.analyse(row(key)) for key in TEXTS]
+    assert {key for key, _ in index.score("zzz", rows, {}, demands=required)} == {2, 3}
+    assert {key for key, _ in index.score("retries connection", rows, {}, demands=excluded)} == {4}
+    assert not index.demands(["..."], ["!"])
+
+
+def test_near_words_and_whole_ones_are_found_within_what_is_allowed(index: TantivyLexicalIndex) -> None:
+    assert index.near("backof", 1, 10, None, None) == [1]
+    assert index.near("backof", 1, 10, {"kb-0"}, None) == []
+    assert index.holds(("body", "backoff"), None, None)
+    assert not index.holds(("body", "backoff"), {"kb-0"}, None)
+    assert index.guessable("the RFC 7807 conections of a car") == {"conections": "conect"}
