@@ -7,7 +7,7 @@ import msgspec
 
 from lumikb.answering.models import Answer, Citation, Claim, Conversation, Message
 from lumikb.retrieval.models import Hit
-from lumikb.retrieval.wire import FiltersBody, ResultBody, result_body
+from lumikb.retrieval.wire import FacetCountBody, FiltersBody, ResultBody, result_body
 
 
 class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,6 +50,7 @@ class SearchAnswerBody(AnswerBody, kw_only=True):
     query: str
     result_count: int
     message: str
+    facets: dict[str, list[FacetCountBody]] | None = None
 
 
 class ConversationForm(msgspec.Struct, forbid_unknown_fields=True):

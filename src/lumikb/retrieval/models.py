@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lumikb.kit.errors import InvalidInputError, MalformedRequestError
 from lumikb.knowledge.models import TAGS_MAX
+from lumikb.retrieval.facets import Facet, FacetCount
 from lumikb.retrieval.query import ParsedQuery, parse_query
 from lumikb.store.record.json import Scalar
 
@@ -87,6 +88,7 @@ class SearchRequest:
     required: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     kb_names: tuple[str, ...] = ()
+    facets: tuple[Facet, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.query.strip():
@@ -163,9 +165,11 @@ class Found:
     """What a search found, best first.
 
     `relaxed`: no passage holds the phrases that the query requires, and these are without them. `kb_missing`: the
-    caller has no knowledge base of the name that the query gives.
+    caller has no knowledge base of the name that the query gives. `facets` count the documents of all candidates that
+    passed, also of those beyond the limit.
     """
 
     hits: list[Hit]
     relaxed: bool = False
+    facets: dict[str, list[FacetCount]] | None = None
     kb_missing: bool = False

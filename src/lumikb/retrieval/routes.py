@@ -19,6 +19,7 @@ from lumikb.retrieval.wire import (
     SearchBody,
     SimilarBody,
     SimilarResults,
+    facet_bodies,
     message_of,
     result_body,
     search_request,
@@ -86,6 +87,7 @@ async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRe
         result_count=len(results),
         total_count=len(results),
         search_time_ms=milliseconds,
+        facets=facet_bodies(found),
     )
 
 

@@ -22,6 +22,7 @@ from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.candidates import Scope, bring_candidates
 from lumikb.retrieval.errors import NothingToCompareError
+from lumikb.retrieval.facets import FacetCount, count_facets
 from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
@@ -121,7 +122,7 @@ class RetrievalService:
         """
         scope = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
         if scope.is_empty:
-            return Found([], kb_missing=bool(request.kb_names and not scope.kb_ids)), True
+            return _nothing(request, scope), True
         vector = self.query_vector(request.words)
         legs = bring_candidates(self._index, request, vector, self._candidates, scope)
         wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters))
@@ -133,13 +134,15 @@ class RetrievalService:
             keys = sorted({*legs.dense, *legs.keyword})
             passed = read_cosines(connection, *gate(keys), vector)
             while True:
-                best = _ranked(legs.dense, legs.keyword, passed, request)[:count]
+                ranked = _ranked(legs.dense, legs.keyword, passed, request)
+                best = ranked[:count]
                 found = read_passages(connection, *gate([one.key for one in best]))
                 passages = {passage.key: passage for passage in self._sound(found)}
                 damaged = [one.key for one in best if one.key not in passages]
                 if not damaged:
                     hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
-                    return Found(hits, legs.relaxed), not removed_since(connection, scope.seq, scope.kb_ids)
+                    facets = _facets(connection, ranked, request)
+                    return Found(hits, legs.relaxed, facets), not removed_since(connection, scope.seq, scope.kb_ids)
                 for key in damaged:
                     del passed[key]
 
@@ -238,6 +241,19 @@ def _ranked(
     )
     ranked = [_Ranked(key, score, _clip(cosines.get(key, 0.0))) for key, score in fused]
     return [one for one in ranked if one.relevance >= request.min_score]
+
+
+def _nothing(request: SearchRequest, scope: Scope) -> Found:
+    facets = {str(facet): list[FacetCount]() for facet in request.facets} or None
+    return Found([], facets=facets, kb_missing=bool(request.kb_names and not scope.kb_ids))
+
+
+def _facets(
+    connection: Connection, ranked: Sequence[_Ranked], request: SearchRequest
+) -> dict[str, list[FacetCount]] | None:
+    if not request.facets:
+        return None
+    return count_facets(connection, [one.key for one in ranked], request.facets)
 
 
 def _clip(cosine: float) -> float:

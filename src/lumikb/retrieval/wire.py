@@ -7,6 +7,7 @@ import msgspec
 from lumikb.kit.clock import Moment
 from lumikb.kit.words import counted
 from lumikb.knowledge.models import wanted_language
+from lumikb.retrieval.facets import Facet
 from lumikb.retrieval.models import Filters, Found, Hit, SearchRequest
 
 
@@ -60,7 +61,8 @@ class FiltersBody(msgspec.Struct, forbid_unknown_fields=True):
 class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone.
 
-    `query` takes "a phrase" that must be there, -word, -"a phrase", title:, type:, tag:, author:, kb:, after:, before:.
+    `query` takes "a phrase" that must be there, -word, -"a phrase", and title:, type:, tag:, author:, kb:, after: and
+    before:. `facets` names what documents are counted by.
     """
 
     query: str
@@ -70,10 +72,22 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     hybrid: bool = True
     keyword_weight: float = 0.5
     filters: FiltersBody | None = None
+    facets: Annotated[list[Facet], msgspec.Meta(max_length=4)] = []
+
+
+class FacetCountBody(msgspec.Struct):
+    """A value that a filter takes, what people read for it, and how many documents have it."""
+
+    value: str
+    label: str
+    count: int
 
 
 class ResultsBody(msgspec.Struct, kw_only=True):
-    """Results of a search without an answer; `message` says in a sentence what was found."""
+    """Results of a search without an answer; `message` says in a sentence what was found.
+
+    `facets` count the documents of all candidates that pass the filters and `min_score`, not only of those shown.
+    """
 
     query: str
     message: str
@@ -81,6 +95,7 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     result_count: int
     total_count: int
     search_time_ms: float
+    facets: dict[str, list[FacetCountBody]] | None = None
 
 
 class SimilarBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,6 +124,7 @@ def search_request(body: SearchBody) -> SearchRequest:
         min_score=body.min_score,
         hybrid=body.hybrid,
         keyword_weight=body.keyword_weight,
+        facets=tuple(dict.fromkeys(body.facets)),
         filters=Filters(
             document_ids=None if filters.document_ids is None else tuple(filters.document_ids),
             tags=tuple(filters.tags),
@@ -120,6 +136,16 @@ def search_request(body: SearchBody) -> SearchRequest:
             metadata=tuple(filters.metadata.items()),
         ),
     )
+
+
+def facet_bodies(found: Found) -> dict[str, list[FacetCountBody]] | None:
+    """The facets of a search on the wire."""
+    if found.facets is None:
+        return None
+    return {
+        facet: [FacetCountBody(one.value, one.label, one.count) for one in counts]
+        for facet, counts in found.facets.items()
+    }
 
 
 def message_of(found: Found, request: SearchRequest) -> str:
