@@ -165,6 +165,9 @@ class Settings:
         "auto", "Engine of the embedding model: auto, openvino or onnx.", choices=("auto", "openvino", "onnx")
     )
     search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
+    search_depth_max: int = setting(
+        1000, "Hits that each leg brings at most, for pages far down that a cursor asks for.", low=10, high=10_000
+    )
     index_poll_seconds: float = setting(
         1.0, "Time after which an idle follower looks at the change log.", low=0.05, high=60
     )

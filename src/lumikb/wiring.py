@@ -149,7 +149,12 @@ class Platform:
         self.upload_links = UploadLinks(self.record, own_store, secret)
         self.sweeper = UploadSweeper(self.uploads, settings.upload_open_seconds)
         self.retrieval = RetrievalService(
-            self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
+            self.record,
+            self.index,
+            self.bases,
+            self.models,
+            candidates=settings.search_candidates,
+            depth_max=settings.search_depth_max,
         )
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()

@@ -202,4 +202,5 @@ def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
         result_count=len(found.hits),
         message=message_of(found.found, wanted),
         facets=facet_bodies(found.found),
+        next_cursor=found.found.next_cursor,
     )

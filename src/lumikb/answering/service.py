@@ -61,9 +61,11 @@ class AnswerService:
 
     def _answer_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[Answered, bool]:
         """An answer, and whether all that it was to quote was still there in the end."""
-        wide = replace(request, limit=max(request.limit, self._passages))
-        found = self._retrieval.find(actor, wide, permission)
+        # Of a later page, too, the answer is that of the first.
+        found = self._retrieval.find(actor, replace(request, cursor=None), permission, at_least=self._passages)
         hits, shown = found.hits, replace(found, hits=found.hits[: request.limit])
+        if request.cursor is not None:
+            shown = self._retrieval.find(actor, request, permission)
         sentences = candidate_sentences(self._provable(hits[: self._passages]), self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), shown), True

@@ -51,6 +51,7 @@ class SearchAnswerBody(AnswerBody, kw_only=True):
     result_count: int
     message: str
     facets: dict[str, list[FacetCountBody]] | None = None
+    next_cursor: str | None = None
 
 
 class ConversationForm(msgspec.Struct, forbid_unknown_fields=True):

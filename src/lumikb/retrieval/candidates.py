@@ -32,12 +32,14 @@ class Scope:
 class Candidates:
     """Keys of the dense leg, best first, and of the keyword leg with their scores.
 
-    `relaxed` says that no passage holds what was required, and that these are passages without it.
+    `relaxed` says that no passage holds what was required, and that these are passages without it; `deeper` that a leg
+    brought as many as it was asked for.
     """
 
     dense: list[int]
     keyword: dict[int, float]
     relaxed: bool = False
+    deeper: bool = False
 
 
 def bring_candidates(
@@ -48,7 +50,7 @@ def bring_candidates(
     if not (request.required or request.excluded):
         dense = index.search_dense(vector, *search, newest=scope.seq)
         keyword = index.search_lexical(request.words, *search, newest=scope.seq) if request.hybrid else []
-        return Candidates([key for key, _ in dense], dict(keyword))
+        return Candidates([key for key, _ in dense], dict(keyword), deeper=max(len(dense), len(keyword)) >= k)
     demands = index.demands(request.required, request.excluded)
     keyword = []
     if request.hybrid or demands.required:
@@ -59,7 +61,8 @@ def bring_candidates(
         if not found:
             relaxed = bring_candidates(index, replace(request, required=()), vector, k, scope)
             return replace(relaxed, relaxed=True)
-    return Candidates(found, dict(keyword) if request.hybrid else {})
+    deeper = max(len(found), len(keyword)) >= k
+    return Candidates(found, dict(keyword) if request.hybrid else {}, deeper=deeper)
 
 
 def _dense_meeting(index: LocalIndex, demands: Demands, vector: NDArray[np.float32], k: int, scope: Scope) -> list[int]:

@@ -13,3 +13,9 @@ class NothingToCompareError(NotFoundError):
     """The document or chunk is missing, not readable, or has no passages."""
 
     code = "DOCUMENT_NOT_FOUND"
+
+
+class BadCursorError(MalformedRequestError):
+    """A cursor that was changed, or is of another search, or of a time when the caller could read something else."""
+
+    code = "BAD_CURSOR"

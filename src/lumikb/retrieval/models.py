@@ -89,6 +89,7 @@ class SearchRequest:
     excluded: tuple[str, ...] = ()
     kb_names: tuple[str, ...] = ()
     facets: tuple[Facet, ...] = ()
+    cursor: str | None = None
 
     def __post_init__(self) -> None:
         if not self.query.strip():
@@ -166,10 +167,15 @@ class Found:
 
     `relaxed`: no passage holds the phrases that the query requires, and these are without them. `kb_missing`: the
     caller has no knowledge base of the name that the query gives. `facets` count the documents of all candidates that
-    passed, also of those beyond the limit.
+    passed, also of those beyond the limit; `total` counts these candidates. `deeper`: the index may have more of them.
+    `binding` is what cursors of this search are bound to.
     """
 
     hits: list[Hit]
     relaxed: bool = False
     facets: dict[str, list[FacetCount]] | None = None
     kb_missing: bool = False
+    total: int = 0
+    deeper: bool = False
+    binding: str = ""
+    next_cursor: str | None = None

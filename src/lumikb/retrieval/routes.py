@@ -88,6 +88,7 @@ async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRe
         total_count=len(results),
         search_time_ms=milliseconds,
         facets=facet_bodies(found),
+        next_cursor=found.next_cursor,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -21,10 +21,12 @@ from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
 from lumikb.retrieval.candidates import Scope, bring_candidates
+from lumikb.retrieval.cursor import binding_of, encode_cursor
 from lumikb.retrieval.errors import NothingToCompareError
 from lumikb.retrieval.facets import FacetCount, count_facets
 from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
+from lumikb.retrieval.paging import find_page
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
@@ -65,7 +67,7 @@ def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
 class RetrievalService:
     """Finds passages. The methods block; `in_pool` runs them off the event loop.
 
-    `candidates` is how many hits each leg brings. `models` loads on first use.
+    `candidates` is how many hits each leg brings, `depth_max` how many for pages far down. `models` loads on first use.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class RetrievalService:
         models: Callable[[], Models],
         *,
         candidates: int,
+        depth_max: int = 1_000,
     ) -> None:
         self._record = record
         self._index = index
         self._bases = bases
         self._models = models
         self._candidates = candidates
+        self._depth_max = max(depth_max, candidates)
         self._analysis = Analysis()
         self._vectors: Recent[str, NDArray[np.float32]] = Recent(QUERY_VECTORS_CACHED)
         self._damage_told: set[int] = set()
@@ -106,14 +110,38 @@ class RetrievalService:
 
     def rank(self, actor: Actor, request: SearchRequest, permission: Permission, count: int) -> list[Hit]:
         """Up to `count` of the candidates of both legs that pass the gate and `min_score`, best first."""
-        return settled(lambda: self._rank_once(actor, request, permission, count)).hits
+        return settled(lambda: self._rank_once(actor, request, permission, count, self._candidates)).hits
 
-    def find(self, actor: Actor, request: SearchRequest, permission: Permission = Permission.KB_READ) -> Found:
-        """`search`, with what there is to say of it."""
-        return settled(lambda: self._rank_once(actor, request, permission, request.limit))
+    def find(
+        self,
+        actor: Actor,
+        request: SearchRequest,
+        permission: Permission = Permission.KB_READ,
+        *,
+        at_least: int = 0,
+    ) -> Found:
+        """The page of the search that its cursor names, the first without one; `at_least` so many hits if there are.
+
+        Raises `BadCursorError`.
+        """
+        count = max(request.limit, at_least)
+        return settled(lambda: self._find_once(actor, request, permission, count))
+
+    def _find_once(
+        self, actor: Actor, request: SearchRequest, permission: Permission, count: int
+    ) -> tuple[Found, bool]:
+        def rank(depth: int, count: int) -> tuple[Found, bool]:
+            return self._rank_once(actor, request, permission, count, depth)
+
+        if request.cursor is not None:
+            return find_page(rank, request, count, self._candidates, self._depth_max)
+        found, whole = rank(self._candidates, count)
+        more = found.total > request.limit or (found.deeper and self._candidates < self._depth_max)
+        cursor = encode_cursor(request.limit, found.binding) if more else None
+        return replace(found, next_cursor=cursor), whole
 
     def _rank_once(
-        self, actor: Actor, request: SearchRequest, permission: Permission, count: int
+        self, actor: Actor, request: SearchRequest, permission: Permission, count: int, depth: int
     ) -> tuple[Found, bool]:
         """Hits, and whether no passages were removed between the index's answer and the gate's.
 
@@ -121,10 +149,11 @@ class RetrievalService:
         the gate, and its new ones were not there to be found.
         """
         scope = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
+        binding = binding_of(actor, request, scope.kb_ids)
         if scope.is_empty:
-            return _nothing(request, scope), True
+            return replace(_nothing(request, scope), binding=binding), True
         vector = self.query_vector(request.words)
-        legs = bring_candidates(self._index, request, vector, self._candidates, scope)
+        legs = bring_candidates(self._index, request, vector, depth, scope)
         wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters))
 
         def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -136,13 +165,14 @@ class RetrievalService:
             while True:
                 ranked = _ranked(legs.dense, legs.keyword, passed, request)
                 best = ranked[:count]
-                found = read_passages(connection, *gate([one.key for one in best]))
-                passages = {passage.key: passage for passage in self._sound(found)}
+                read = read_passages(connection, *gate([one.key for one in best]))
+                passages = {passage.key: passage for passage in self._sound(read)}
                 damaged = [one.key for one in best if one.key not in passages]
                 if not damaged:
                     hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
                     facets = _facets(connection, ranked, request)
-                    return Found(hits, legs.relaxed, facets), not removed_since(connection, scope.seq, scope.kb_ids)
+                    found = Found(hits, legs.relaxed, facets, total=len(ranked), deeper=legs.deeper, binding=binding)
+                    return found, not removed_since(connection, scope.seq, scope.kb_ids)
                 for key in damaged:
                     del passed[key]
 

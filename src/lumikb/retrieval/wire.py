@@ -62,7 +62,7 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     """A search. `kb_ids` null: all that the caller may read. `keyword_weight`: 0 is meaning alone, 1 words alone.
 
     `query` takes "a phrase" that must be there, -word, -"a phrase", and title:, type:, tag:, author:, kb:, after: and
-    before:. `facets` names what documents are counted by.
+    before:. `facets` names what documents are counted by. `cursor` is the `next_cursor` of the page before.
     """
 
     query: str
@@ -73,6 +73,7 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     keyword_weight: float = 0.5
     filters: FiltersBody | None = None
     facets: Annotated[list[Facet], msgspec.Meta(max_length=4)] = []
+    cursor: str | None = None
 
 
 class FacetCountBody(msgspec.Struct):
@@ -87,6 +88,7 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     """Results of a search without an answer; `message` says in a sentence what was found.
 
     `facets` count the documents of all candidates that pass the filters and `min_score`, not only of those shown.
+    `next_cursor` is null on the last page.
     """
 
     query: str
@@ -96,6 +98,7 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     total_count: int
     search_time_ms: float
     facets: dict[str, list[FacetCountBody]] | None = None
+    next_cursor: str | None = None
 
 
 class SimilarBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -125,6 +128,7 @@ def search_request(body: SearchBody) -> SearchRequest:
         hybrid=body.hybrid,
         keyword_weight=body.keyword_weight,
         facets=tuple(dict.fromkeys(body.facets)),
+        cursor=body.cursor,
         filters=Filters(
             document_ids=None if filters.document_ids is None else tuple(filters.document_ids),
             tags=tuple(filters.tags),

@@ -25,6 +25,7 @@ def codes(api: LumiClient) -> tuple[str, str]:
     """Id and name of a knowledge base with neighbours of everything."""
     name = unique("Codes")
     kb_id = api.create_kb(name)
+    api.patch(f"/knowledge-bases/{kb_id}/settings", json={"chunk_tokens": 32, "chunk_overlap": 0}).raise_for_status()
     uploaded = [api.upload(kb_id, file, data, tags=f"of-{file[:4]}")["id"] for file, data in FILES.items()]
     assert {api.wait_until_ended(document_id)["status"] for document_id in uploaded} == {"READY"}
     return kb_id, name
