@@ -19,3 +19,9 @@ class BadCursorError(MalformedRequestError):
     """A cursor that was changed, or is of another search, or of a time when the caller could read something else."""
 
     code = "BAD_CURSOR"
+
+
+class PassageNotFoundError(NotFoundError):
+    """The passage is missing, no longer current, or not the caller's to read."""
+
+    code = "PASSAGE_NOT_FOUND"

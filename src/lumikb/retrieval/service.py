@@ -20,9 +20,10 @@ from lumikb.identity.policy import readable
 from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.retrieval.candidates import Scope, bring_candidates
+from lumikb.retrieval.candidates import Candidates, Scope, bring_candidates
 from lumikb.retrieval.cursor import binding_of, encode_cursor
-from lumikb.retrieval.errors import NothingToCompareError
+from lumikb.retrieval.errors import NothingToCompareError, PassageNotFoundError
+from lumikb.retrieval.explain import Explanation, leg_part, matched_terms
 from lumikb.retrieval.facets import FacetCount, count_facets
 from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
@@ -178,19 +179,86 @@ class RetrievalService:
 
         return self._record.read(pass_gate)
 
+    def explain(self, actor: Actor, request: SearchRequest, chunk_id: str) -> Explanation:
+        """Why the search gives the passage its place; raises `PassageNotFoundError` for what the actor may not read."""
+        return settled(lambda: self._explain_once(actor, request, chunk_id))
+
+    def _explain_once(self, actor: Actor, request: SearchRequest, chunk_id: str) -> tuple[Explanation, bool]:
+        own = self._read(actor, chunks.c.chunk_id == chunk_id)
+        if not own:
+            raise PassageNotFoundError("There is no such passage.")
+        passage = own[0]
+        scope = self._record.read(lambda read: self._scope(read, actor, request, Permission.KB_READ))
+        vector, legs = self.query_vector(request.words), Candidates([], {})
+        if not scope.is_empty:
+            legs = bring_candidates(self._index, request, vector, self._candidates, scope)
+        keys = chunks.c.key.in_(sorted({*legs.dense, *legs.keyword}))
+        wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters), keys)
+
+        def cosines(connection: Connection) -> tuple[dict[int, float | None], bool]:
+            passed = read_cosines(connection, readable(actor), wanted, vector)
+            return passed, not removed_since(connection, scope.seq, scope.kb_ids)
+
+        passed, whole = self._record.read(cosines)
+        dense, keyword = _passed_legs(legs.dense, legs.keyword, passed)
+        ranked = [one.key for one in _ranked(legs.dense, legs.keyword, passed, request)]
+        parts = self._index.keyword_parts(request.words, passage.key, scope.kb_ids, scope.document_ids)
+        cosine = None if passage.vector is None else float(vector @ passage.vector)
+        weight = request.keyword_weight if request.hybrid else 0.0
+        found = Explanation(
+            passage,
+            leg_part(dense, passage.key, cosine, 1 - weight),
+            leg_part(keyword, passage.key, sum(score for _, score in parts), weight),
+            ranked.index(passage.key) + 1 if passage.key in ranked else None,
+            len(ranked),
+            matched_terms(passage, parts, self._analysis),
+            self._why_not(passage, request, scope, passed, cosine) if passage.key not in ranked else None,
+        )
+        return found, whole
+
+    def _why_not(
+        self,
+        passage: Passage,
+        request: SearchRequest,
+        scope: Scope,
+        passed: Mapping[int, float | None],
+        cosine: float | None,
+    ) -> str:
+        """The first reason for which a passage is no candidate."""
+        if passage.kb_id not in scope.kb_ids:
+            return "It lies in none of the knowledge bases that are searched."
+        if scope.document_ids is not None and passage.document_id not in scope.document_ids:
+            return "Its document does not pass the filters."
+        demands = self._index.demands(request.required, request.excluded)
+        if passage.key not in self._index.meeting([passage.key], demands):
+            return "It lacks a phrase that is required, or has one that is left out."
+        if passage.key in passed and _clip(cosine or 0.0) < request.min_score:
+            return "Its relevance lies below min_score."
+        return f"It is among the {self._candidates} nearest neither by meaning nor by words."
+
     def similar(
-        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
+        self,
+        actor: Actor,
+        document_id: str | None,
+        chunk_id: str | None,
+        kb_ids: list[str] | None,
+        limit: int,
+        *,
+        text: str | None = None,
     ) -> list[Hit]:
-        """Neighbours of a chunk, or of a document by the mean of its vectors; the thing itself is absent."""
-        return settled(lambda: self._similar_once(actor, document_id, chunk_id, kb_ids))[:limit]
+        """Neighbours of a chunk, of a document by the mean of its vectors, or of a text; the thing itself is absent."""
+        return settled(lambda: self._similar_once(actor, document_id, chunk_id, kb_ids, text))[:limit]
 
     def _similar_once(
-        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None
+        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, text: str | None
     ) -> tuple[list[Hit], bool]:
         """Neighbours, and whether all that the index found were still there."""
-        condition = chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id
-        own = self._read(actor, condition)
+        own: list[Passage] = []
+        if document_id or chunk_id:
+            own = self._read(actor, chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id)
         vectors = [passage.vector for passage in own if passage.vector is not None]
+        if text is not None:
+            vectors = list(self.text_vectors([text]))
         if not vectors:
             raise NothingToCompareError("There is no such document or passage, or it has no text.")
         mean = np.mean(vectors, axis=0)
@@ -263,14 +331,18 @@ def _ranked(
     dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
 ) -> list[_Ranked]:
     """What passed the gate and `min_score`, best first. `passed` holds the cosines, None where there is none."""
-    cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
-    fused = fuse(
-        {key: cosines[key] for key in dense if key in cosines},
-        {key: score for key, score in keyword.items() if key in passed},
-        request.keyword_weight if request.hybrid else 0.0,
-    )
-    ranked = [_Ranked(key, score, _clip(cosines.get(key, 0.0))) for key, score in fused]
+    cosines, matches = _passed_legs(dense, keyword, passed)
+    fused = fuse(cosines, matches, request.keyword_weight if request.hybrid else 0.0)
+    ranked = [_Ranked(key, score, _clip(passed[key] or 0.0)) for key, score in fused]
     return [one for one in ranked if one.relevance >= request.min_score]
+
+
+def _passed_legs(
+    dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """What each leg brought and the gate let pass: cosines of the one, BM25 scores of the other."""
+    cosines = {key: cosine for key in dense if (cosine := passed.get(key)) is not None}
+    return cosines, {key: score for key, score in keyword.items() if key in passed}
 
 
 def _nothing(request: SearchRequest, scope: Scope) -> Found:

@@ -7,6 +7,7 @@ import msgspec
 from lumikb.kit.clock import Moment
 from lumikb.kit.words import counted
 from lumikb.knowledge.models import wanted_language
+from lumikb.retrieval.explain import Explanation, LegPart
 from lumikb.retrieval.facets import Facet
 from lumikb.retrieval.models import Filters, Found, Hit, SearchRequest
 
@@ -37,6 +38,8 @@ class ResultBody(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any]
 
 
+# Far more than the model reads of it.
+SIMILAR_CHARS_MAX = 20_000
 # Past 64 bits SQLite has no integers.
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -102,10 +105,11 @@ class ResultsBody(msgspec.Struct, kw_only=True):
 
 
 class SimilarBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What to find neighbours of: a chunk, or a document."""
+    """What to find neighbours of: a chunk, a document, or a text, of which the first 254 tokens count."""
 
     document_id: str | None = None
     chunk_id: str | None = None
+    text: Annotated[str, msgspec.Meta(max_length=SIMILAR_CHARS_MAX)] | None = None
     kb_ids: list[str] | None = None
     limit: int = 10
 
@@ -115,6 +119,67 @@ class SimilarResults(msgspec.Struct):
 
     results: list[ResultBody]
     total_count: int
+
+
+class ExplainBody(SearchBody, forbid_unknown_fields=True, kw_only=True):
+    """A search and a passage, which need not be among its results."""
+
+    chunk_id: str
+
+
+class LegBody(msgspec.Struct):
+    """A leg's value for the passage (cosine or BM25), scaled among the candidates, times its weight: `part`.
+
+    `scaled` is null when the leg did not bring the passage, which counts as 0.
+    """
+
+    value: float | None
+    scaled: float | None
+    weight: float
+    part: float
+
+
+class PlaceBody(msgspec.Struct):
+    """A stretch of the document's text, in code points."""
+
+    char_start: int
+    char_end: int
+
+
+class MatchedTermBody(msgspec.Struct):
+    """A term or phrase that query and passage share, with its share of the BM25 score and its places.
+
+    `exact`: the word as it is; otherwise its stem.
+    """
+
+    term: str
+    exact: bool
+    boost: float
+    score: float
+    places: list[PlaceBody]
+
+
+class ExplanationBody(msgspec.Struct, kw_only=True):
+    """What made a passage's score. `rank` counts from 1 among `candidates`; null for none of them, for `reason`."""
+
+    query: str
+    chunk_id: str
+    document_id: str
+    document_name: str
+    version: int
+    kb_id: str
+    section_header: str | None
+    page_number: int | None
+    char_start: int
+    char_end: int
+    score: float | None
+    relevance_score: float
+    rank: int | None
+    candidates: int
+    dense: LegBody
+    keyword: LegBody
+    matched_terms: list[MatchedTermBody]
+    reason: str | None
 
 
 def search_request(body: SearchBody) -> SearchRequest:
@@ -161,6 +226,41 @@ def message_of(found: Found, request: SearchRequest) -> str:
         phrases = " and ".join(f"“{phrase}”" for phrase in request.required)
         told += f" No passage holds {phrases} word for word: these are the nearest without it."
     return told
+
+
+def explanation_body(found: Explanation, request: SearchRequest) -> ExplanationBody:
+    """An explanation on the wire."""
+    passage = found.passage
+    return ExplanationBody(
+        query=request.query,
+        chunk_id=passage.chunk_id,
+        document_id=passage.document_id,
+        document_name=passage.document_name,
+        version=passage.version,
+        kb_id=passage.kb_id,
+        section_header=passage.section_header,
+        page_number=passage.page_number,
+        char_start=passage.char_start,
+        char_end=passage.char_end,
+        score=None if found.score is None else round(found.score, 6),
+        relevance_score=round(min(1.0, max(0.0, found.dense.value or 0.0)), 6),
+        rank=found.rank,
+        candidates=found.candidates,
+        dense=_leg_body(found.dense),
+        keyword=_leg_body(found.keyword),
+        matched_terms=[
+            MatchedTermBody(
+                one.term, one.exact, one.boost, round(one.score, 6), [PlaceBody(*place) for place in one.places]
+            )
+            for one in found.matched
+        ],
+        reason=found.reason,
+    )
+
+
+def _leg_body(leg: LegPart) -> LegBody:
+    value, scaled = (None if number is None else round(number, 6) for number in (leg.value, leg.scaled))
+    return LegBody(value, scaled, leg.weight, round(leg.part, 6))
 
 
 def result_body(hit: Hit) -> ResultBody:

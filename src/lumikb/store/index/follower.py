@@ -27,6 +27,7 @@ from lumikb.store.index.errors import (
 )
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
+from lumikb.store.index.scope import Scope
 from lumikb.store.index.typos import distance_allowed, guesses
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
 from lumikb.store.record.engine import Record
@@ -74,25 +75,6 @@ class _Page:
     seq: int
     keys: list[int]
     rows: list[IndexRow]
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """The allow lists of a search."""
-
-    kb_ids: Collection[str] | None
-    document_ids: Collection[str] | None
-
-    @property
-    def ids(self) -> tuple[Collection[str] | None, Collection[str] | None]:
-        """Both, in the order in which they are passed on."""
-        return self.kb_ids, self.document_ids
-
-    def allows(self, row: AnalysedRow) -> bool:
-        """Whether the row may be found."""
-        return (self.kb_ids is None or row.kb_id in self.kb_ids) and (
-            self.document_ids is None or row.document_id in self.document_ids
-        )
 
 
 class LocalIndex:
@@ -183,7 +165,7 @@ class LocalIndex:
         """
         self.catch_up(newest)
         generation = self._lexical.generation
-        scope = _Scope(kb_ids, document_ids)
+        scope = Scope(kb_ids, document_ids)
         try:
             return self._search_lexical(query, k, scope, demands)
         except IndexDamagedError as exc:
@@ -196,6 +178,22 @@ class LocalIndex:
                 self._rebuild_lexical()
         return self._search_lexical(query, k, scope, demands)
 
+    def keyword_parts(
+        self,
+        query: str,
+        key: int,
+        kb_ids: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> list[tuple[Clause, float]]:
+        """What each matching part of the query adds to a chunk's BM25 score; [] for one that is not alive."""
+        self.catch_up()
+        scope = Scope(kb_ids, document_ids)
+        tail = {key: entry.row for key, entry in self._tail.items()}
+        late = [row for row in tail.values() if row is not None and scope.allows(row)]
+        rows = self._analysed([key])
+        meant = self._guessed(query, late, late, tail, scope)
+        return self._lexical.parts(query, rows[0], tail, meant) if rows else []
+
     def demands(self, required: Sequence[str], excluded: Sequence[str]) -> Demands:
         """Phrases that a chunk must hold, and such as it must not, as `search_lexical` and `meeting` take them."""
         return self._lexical.demands(required, excluded)
@@ -204,7 +202,7 @@ class LocalIndex:
         """Those of the chunks that are alive and meet the demands."""
         return {row.key for row in self._analysed(keys) if demands.met_by(row)}
 
-    def _search_lexical(self, query: str, k: int, scope: _Scope, demands: Demands) -> list[Hit]:
+    def _search_lexical(self, query: str, k: int, scope: Scope, demands: Demands) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = {key: entry.row for key, entry in self._tail.items()}
         late = [row for row in tail.values() if row is not None and scope.allows(row)]
@@ -222,7 +220,7 @@ class LocalIndex:
         rows: Sequence[AnalysedRow],
         late: Sequence[AnalysedRow],
         tail: Collection[int],
-        scope: _Scope,
+        scope: Scope,
     ) -> list[Clause]:
         """What to look for beside the words of the query that no allowed row has, the rows of the tail included."""
         meant: list[Clause] = []
@@ -379,7 +377,7 @@ class LocalIndex:
         query: str,
         k: int,
         tail: Collection[int],
-        scope: _Scope,
+        scope: Scope,
         demands: Demands,
         meant: Sequence[Clause] = (),
     ) -> list[int]:

@@ -13,7 +13,7 @@ from lumikb.store.index.analysis import NO_DEMANDS, AnalysedRow, Analysis, Claus
 from lumikb.store.index.bm25 import bm25
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
-from lumikb.store.index.statistics import LiveStatistics, Term
+from lumikb.store.index.statistics import LiveStatistics, Statistics, Term
 
 Hit = tuple[int, float]
 
@@ -226,13 +226,24 @@ class TantivyLexicalIndex:
             rows = [row for row in rows if demands.met_by(row)]
         if not rows or not (clauses or demands.required):
             return []
+        scores = bm25(clauses, rows, self._statistics_of(clauses, tail))
+        matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0 or demands.required]
+        return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
+
+    def parts(
+        self, query: str, row: AnalysedRow, tail: Mapping[int, AnalysedRow | None], guesses: Sequence[Clause] = ()
+    ) -> list[tuple[Clause, float]]:
+        """Each part of the query that the row matches, with what it adds to the row's score; as in `score`."""
+        clauses = [*self._analysis.clauses(query), *guesses]
+        statistics = self._statistics_of(clauses, tail)
+        parts = [(clause, bm25([clause], [row], statistics)[0]) for clause in clauses]
+        return [(clause, score) for clause, score in parts if score > 0]
+
+    def _statistics_of(self, clauses: Sequence[Clause], tail: Mapping[int, AnalysedRow | None]) -> Statistics:
         terms: set[Term] = {(clause.field, term) for clause in clauses for term in clause.terms}
         with _translated():
             statistics = self._statistics.of(terms, without=tail)
-        statistics = statistics.plus([row for row in tail.values() if row is not None])
-        scores = bm25(clauses, rows, statistics)
-        matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0 or demands.required]
-        return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
+        return statistics.plus([row for row in tail.values() if row is not None])
 
     def keys(self) -> list[int]:
         """The keys of all rows, in no given order; reads all files and raises `IndexDamagedError` for a damaged one."""

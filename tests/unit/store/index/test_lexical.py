@@ -448,3 +448,26 @@ def test_near_words_and_whole_ones_are_found_within_what_is_allowed(index: Tanti
     assert index.holds(("body", "backoff"), None, None)
     assert not index.holds(("body", "backoff"), {"kb-0"}, None)
     assert index.guessable("the RFC 7807 conections of a car") == {"conections": "conect"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_words_are_located_in_the_order_in_which_they_are_indexed(text: str) -> None:
+    analysis = Analysis()
+    words = analysis.located(text)
+    assert all(0 <= word.start < word.end <= len(text) for word in words)
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("Caf\u00e9 e\u0301tude, E-1042", ["Caf\u00e9", "e\u0301tude", "E", "1042"]),
+        ("max_seq", ["max", "seq"]),
+        ("\u6771\u4eac tower", ["\u6771", "\u4eac", "tower"]),
+    ],
+)
+def test_words_are_located_as_they_are_indexed(text: str, spans: list[str]) -> None:
+    analysis = Analysis()
+    words = analysis.located(text)
+    assert [text[word.start : word.end] for word in words] == spans
+    assert [word.exact for word in words] == analysis.row(LexicalRow(1, "kb", "d", text)).exact.split()
