@@ -23,7 +23,7 @@ from lumikb.knowledge.models import wanted_language
 from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
-from lumikb.retrieval.wire import ResultsBody, SearchBody, facet_bodies, message_of, search_request
+from lumikb.retrieval.wire import ResultsBody, SearchBody, found_fields, search_request
 from lumikb.runs.models import Run
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -200,7 +200,5 @@ def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
         **answer_fields(found.answer, found.hits),
         query=wanted.query,
         result_count=len(found.hits),
-        message=message_of(found.found, wanted),
-        facets=facet_bodies(found.found),
-        next_cursor=found.found.next_cursor,
+        **found_fields(found.found, wanted),
     )

@@ -7,7 +7,7 @@ import msgspec
 
 from lumikb.answering.models import Answer, Citation, Claim, Conversation, Message
 from lumikb.retrieval.models import Hit
-from lumikb.retrieval.wire import FacetCountBody, FiltersBody, ResultBody, result_body
+from lumikb.retrieval.wire import FacetCountBody, FiltersBody, GroupBody, ResultBody, result_body
 
 
 class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,6 +52,8 @@ class SearchAnswerBody(AnswerBody, kw_only=True):
     message: str
     facets: dict[str, list[FacetCountBody]] | None = None
     next_cursor: str | None = None
+    groups: list[GroupBody] | None = None
+    folded_count: int = 0
 
 
 class ConversationForm(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from lumikb.knowledge.models import TAGS_MAX
 from lumikb.retrieval.facets import Facet, FacetCount
 from lumikb.retrieval.query import ParsedQuery, parse_query
 from lumikb.store.record.json import Scalar
+
+GroupBy = Literal["document"]
 
 QUERY_CHARS_MAX = 500
 LIMIT_MAX = 50
@@ -74,7 +76,8 @@ class SearchRequest:
     `hybrid` it is 0. Raises `InvalidInputError` out of these bounds.
 
     `required` phrases must stand in a passage and `excluded` ones must not; of `kb_names` the knowledge base must have
-    one. `in_language` fills these, and `ranking_words`, from the query; without them the query is plain words.
+    one. `in_language` fills these, and `ranking_words`, from the query; without it the query is plain words.
+    `group_by`, `max_per_document` and `fold_duplicates` shape the list: see `retrieval.shaping`.
     """
 
     query: str
@@ -90,6 +93,9 @@ class SearchRequest:
     kb_names: tuple[str, ...] = ()
     facets: tuple[Facet, ...] = ()
     cursor: str | None = None
+    group_by: GroupBy | None = None
+    max_per_document: int | None = None
+    fold_duplicates: bool = False
 
     def __post_init__(self) -> None:
         if not self.query.strip():
@@ -101,6 +107,13 @@ class SearchRequest:
         for field, value in (("min_score", self.min_score), ("keyword_weight", self.keyword_weight)):
             if not 0 <= value <= 1:
                 raise InvalidInputError(f"{field} must lie between 0 and 1.", field=field)
+        if self.max_per_document is not None and not 1 <= self.max_per_document <= LIMIT_MAX:
+            raise InvalidInputError(f"max_per_document must lie between 1 and {LIMIT_MAX}.", field="max_per_document")
+
+    @property
+    def shaped(self) -> bool:
+        """Whether the hits are folded or grouped, so that more of them are looked at than are shown."""
+        return self.fold_duplicates or self.group_by is not None or self.max_per_document is not None
 
     @property
     def words(self) -> str:
@@ -153,12 +166,15 @@ class Hit:
     """A passage that was found.
 
     `score` ranks the hits of one search: both legs on a common scale, the best possible is 1. `relevance_score` is
-    the cosine of query and passage, cut at 0: it can be compared between searches.
+    the cosine of query and passage, cut at 0: it can be compared between searches. `folded` counts near-duplicates of
+    other documents that it stands for, `others` are further hits of its document, where hits are grouped.
     """
 
     passage: Passage
     score: float
     relevance_score: float
+    folded: int = 0
+    others: tuple["Hit", ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from lumikb.retrieval.wire import (
     SimilarBody,
     SimilarResults,
     explanation_body,
-    facet_bodies,
-    message_of,
+    found_fields,
     result_body,
     search_request,
 )
@@ -99,13 +98,11 @@ async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRe
     results = [result_body(hit) for hit in found.hits]
     return ResultsBody(
         query=wanted.query,
-        message=message_of(found, wanted),
         results=results,
         result_count=len(results),
         total_count=len(results),
         search_time_ms=milliseconds,
-        facets=facet_bodies(found),
-        next_cursor=found.next_cursor,
+        **found_fields(found, wanted),
     )
 
 

@@ -29,6 +29,7 @@ from lumikb.retrieval.fusion import fuse
 from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
 from lumikb.retrieval.paging import find_page
 from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
+from lumikb.retrieval.shaping import shape
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
 from lumikb.store.record.changes import max_seq, removed_since
@@ -134,8 +135,11 @@ class RetrievalService:
         def rank(depth: int, count: int) -> tuple[Found, bool]:
             return self._rank_once(actor, request, permission, count, depth)
 
-        if request.cursor is not None:
-            return find_page(rank, request, count, self._candidates, self._depth_max)
+        def shaped(hits: Sequence[Hit]) -> list[Hit]:
+            return shape(hits, request, self._analysis)
+
+        if request.cursor is not None or request.shaped:
+            return find_page(rank, shaped, request, count, self._candidates, self._depth_max)
         found, whole = rank(self._candidates, count)
         more = found.total > request.limit or (found.deeper and self._candidates < self._depth_max)
         cursor = encode_cursor(request.limit, found.binding) if more else None

@@ -9,14 +9,16 @@ from lumikb.kit.words import counted
 from lumikb.knowledge.models import wanted_language
 from lumikb.retrieval.explain import Explanation, LegPart
 from lumikb.retrieval.facets import Facet
-from lumikb.retrieval.models import Filters, Found, Hit, SearchRequest
+from lumikb.retrieval.models import Filters, Found, GroupBy, Hit, SearchRequest
+from lumikb.retrieval.shaping import GROUP_PASSAGES_MAX
 
 
-class ResultBody(msgspec.Struct, kw_only=True):
+class ResultBody(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A passage that was found.
 
     `score` ranks the results of one search, `relevance_score` is comparable between searches; both lie between 0 and 1.
-    Offsets count Unicode code points of the document's text.
+    Offsets count Unicode code points of the document's text. `folded`, which is absent for 0, counts near-duplicates of
+    other documents that are not shown.
     """
 
     chunk_id: str
@@ -36,6 +38,19 @@ class ResultBody(msgspec.Struct, kw_only=True):
     chunk_index: int
     total_chunks: int
     metadata: dict[str, Any]
+    folded: int = 0
+
+
+class GroupBody(msgspec.Struct, kw_only=True):
+    """The passages of a document that were found, best first; `passage_count` also counts those beyond the fifth."""
+
+    document_id: str
+    document_name: str
+    kb_id: str
+    kb_name: str
+    score: float
+    passage_count: int
+    results: list[ResultBody]
 
 
 # Far more than the model reads of it.
@@ -66,6 +81,8 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
 
     `query` takes "a phrase" that must be there, -word, -"a phrase", and title:, type:, tag:, author:, kb:, after: and
     before:. `facets` names what documents are counted by. `cursor` is the `next_cursor` of the page before.
+    `group_by` document lists documents, `max_per_document` bounds the passages of each, `fold_duplicates` shows one of
+    the passages that say the same in several documents.
     """
 
     query: str
@@ -77,6 +94,9 @@ class SearchBody(msgspec.Struct, forbid_unknown_fields=True):
     filters: FiltersBody | None = None
     facets: Annotated[list[Facet], msgspec.Meta(max_length=4)] = []
     cursor: str | None = None
+    group_by: GroupBy | None = None
+    max_per_document: int | None = None
+    fold_duplicates: bool = False
 
 
 class FacetCountBody(msgspec.Struct):
@@ -91,7 +111,8 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     """Results of a search without an answer; `message` says in a sentence what was found.
 
     `facets` count the documents of all candidates that pass the filters and `min_score`, not only of those shown.
-    `next_cursor` is null on the last page.
+    `next_cursor` is null on the last page. With `group_by` the results are the best passage of each document, and
+    `groups` has the others, in the same order. `folded_count` counts the near-duplicates that results stand for.
     """
 
     query: str
@@ -102,6 +123,8 @@ class ResultsBody(msgspec.Struct, kw_only=True):
     search_time_ms: float
     facets: dict[str, list[FacetCountBody]] | None = None
     next_cursor: str | None = None
+    groups: list[GroupBody] | None = None
+    folded_count: int = 0
 
 
 class SimilarBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -194,6 +217,9 @@ def search_request(body: SearchBody) -> SearchRequest:
         keyword_weight=body.keyword_weight,
         facets=tuple(dict.fromkeys(body.facets)),
         cursor=body.cursor,
+        group_by=body.group_by,
+        max_per_document=body.max_per_document,
+        fold_duplicates=body.fold_duplicates,
         filters=Filters(
             document_ids=None if filters.document_ids is None else tuple(filters.document_ids),
             tags=tuple(filters.tags),
@@ -217,9 +243,38 @@ def facet_bodies(found: Found) -> dict[str, list[FacetCountBody]] | None:
     }
 
 
+def group_bodies(found: Found, request: SearchRequest) -> list[GroupBody] | None:
+    """The documents of a grouped search on the wire."""
+    if request.group_by is None:
+        return None
+    return [
+        GroupBody(
+            document_id=hit.passage.document_id,
+            document_name=hit.passage.document_name,
+            kb_id=hit.passage.kb_id,
+            kb_name=hit.passage.kb_name,
+            score=round(hit.score, 6),
+            passage_count=1 + len(hit.others),
+            results=[result_body(one) for one in (hit, *hit.others)[:GROUP_PASSAGES_MAX]],
+        )
+        for hit in found.hits
+    ]
+
+
+def found_fields(found: Found, request: SearchRequest) -> dict[str, Any]:
+    """What every body with results says beside them."""
+    return {
+        "message": message_of(found, request),
+        "facets": facet_bodies(found),
+        "next_cursor": found.next_cursor,
+        "groups": group_bodies(found, request),
+        "folded_count": sum(one.folded for hit in found.hits for one in (hit, *hit.others)),
+    }
+
+
 def message_of(found: Found, request: SearchRequest) -> str:
     """What was found, in a sentence or two."""
-    told = f"{counted(len(found.hits), 'passage')} found."
+    told = f"{counted(len(found.hits), 'document' if request.group_by else 'passage')} found."
     if found.kb_missing:
         told += f" You have no knowledge base called {' or '.join(request.kb_names)}."
     if found.relaxed:
@@ -284,4 +339,5 @@ def result_body(hit: Hit) -> ResultBody:
         chunk_index=passage.ordinal,
         total_chunks=passage.total_chunks,
         metadata=passage.metadata,
+        folded=hit.folded,
     )
