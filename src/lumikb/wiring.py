@@ -43,6 +43,7 @@ from lumikb.operations.routes import MetricsAccess, StatusBody
 from lumikb.operations.start import check_blobs, check_record
 from lumikb.operations.sweeper import UploadSweeper
 from lumikb.operations.verify import Verifier
+from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.service import RetrievalService
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -156,6 +157,7 @@ class Platform:
             candidates=settings.search_candidates,
             depth_max=settings.search_depth_max,
         )
+        self.history = SearchHistory(self.record, kept=settings.search_history_kept)
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
         self._on_step = _step_timer(self.registry)
@@ -206,6 +208,7 @@ class Platform:
         migrate(self.record)
         self.setup_token = self._prepare_identity()
         self.relay.open()
+        self.history.open()
         self.sweeper.open()
         self._starter = threading.Thread(target=self._start, name="start", daemon=True)
         self._starter.start()
@@ -228,6 +231,7 @@ class Platform:
             engine.close(self.settings.drain_seconds)
         self.sweeper.close()
         self.relay.close()
+        self.history.close()
         self.retrieval.close()
         self.index.close()
         self.record.close()
@@ -255,6 +259,7 @@ class Platform:
             uploads=self.uploads,
             upload_links=self.upload_links,
             retrieval=self.retrieval,
+            history=self.history,
             answers=answers,
             conversations=conversations,
             turns=Turns(answers, conversations, self.record),

@@ -20,6 +20,7 @@ from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
 from lumikb.knowledge.document_routes import Author, Language
 from lumikb.knowledge.models import wanted_language
+from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
@@ -35,6 +36,7 @@ ActorRequest = Request[Actor, None, State]
 async def search_stream(
     request: ActorRequest,
     retrieval: NamedDependency[RetrievalService],
+    history: NamedDependency[SearchHistory],
     runs: NamedDependency[RunService],
     streamer: NamedDependency[RunStreamer],
     text: Annotated[str | None, QueryParameter(name="query", description="What to look for.")] = None,
@@ -59,10 +61,10 @@ async def search_stream(
     if is_head():
         return HeadersAlone(STREAM_HEADERS if streamed else {"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]
     if not streamed:
-        return Response(await run_search(retrieval, request.user, wanted))
+        return Response(await run_search(retrieval, history, request.user, wanted))
 
     async def produce(run: Run) -> None:
-        body = await run_search(retrieval, request.user, wanted)
+        body = await run_search(retrieval, history, request.user, wanted)
         for result in body.results:
             run.emit("result", {name: getattr(result, name) for name in result.__struct_fields__})
         run.emit("done", {"result_count": body.result_count, "search_time_ms": body.search_time_ms})
@@ -76,6 +78,7 @@ async def search_stream(
 async def search(
     request: ActorRequest,
     answers: NamedDependency[AnswerService],
+    history: NamedDependency[SearchHistory],
     runs: NamedDependency[RunService],
     streamer: NamedDependency[RunStreamer],
     data: SearchBody,
@@ -87,7 +90,9 @@ async def search(
     """
     wanted = search_request(data).in_language()
     if not wants_stream(request, default=stream):
-        return Response(_search_body(wanted, await answers.answer(request.user, wanted, Permission.KB_READ)))
+        answered = await answers.answer(request.user, wanted, Permission.KB_READ)
+        history.note(request.user, wanted, answered.found)
+        return Response(_search_body(wanted, answered))
 
     await answers.check(request.user, wanted, Permission.KB_READ)
 
@@ -95,6 +100,7 @@ async def search(
         begun = time.perf_counter()
         run.emit("status", {"message": "Searching"})
         found = await answers.answer(request.user, wanted, Permission.KB_READ)
+        history.note(request.user, wanted, found.found)
         facts = {"search_time_ms": round((time.perf_counter() - begun) * 1000, 3)}
         tell_in_tokens(run, found.answer, found.hits, facts)
 

@@ -21,6 +21,12 @@ class BadCursorError(MalformedRequestError):
     code = "BAD_CURSOR"
 
 
+class PastSearchNotFoundError(NotFoundError):
+    """No such search in the caller's history."""
+
+    code = "PAST_SEARCH_NOT_FOUND"
+
+
 class PassageNotFoundError(NotFoundError):
     """The passage is missing, no longer current, or not the caller's to read."""
 

@@ -195,3 +195,14 @@ class Found:
     deeper: bool = False
     binding: str = ""
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class PastSearch:
+    """A search of a user; `kb_ids` None for all that he could read. `id` 0 before it is written."""
+
+    id: int
+    query: str
+    kb_ids: list[str] | None
+    result_count: int
+    created_at: datetime

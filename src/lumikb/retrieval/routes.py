@@ -12,6 +12,7 @@ from lumikb.http.permission import Permission, requires
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
 from lumikb.retrieval.errors import MissingTargetError
+from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.models import LIMIT_MAX, Hit, SearchRequest
 from lumikb.retrieval.service import RetrievalService
 from lumikb.retrieval.wire import (
@@ -33,10 +34,13 @@ KbIds = Annotated[list[str] | None, Parameter(description="Repeat, or separate b
 
 @post("/search/quick", opt=requires(Permission.KB_READ), status_code=200, summary="Search without an answer")
 async def search_quick(
-    request: ActorRequest, retrieval: NamedDependency[RetrievalService], data: SearchBody
+    request: ActorRequest,
+    retrieval: NamedDependency[RetrievalService],
+    history: NamedDependency[SearchHistory],
+    data: SearchBody,
 ) -> ResultsBody:
     """The results alone."""
-    return await run_search(retrieval, request.user, search_request(data).in_language())
+    return await run_search(retrieval, history, request.user, search_request(data).in_language())
 
 
 @get("/search/similar", opt=requires(Permission.KB_READ), summary="Find neighbours of a document or passage")
@@ -90,11 +94,14 @@ def split_ids(values: list[str] | None) -> list[str] | None:
     return ids
 
 
-async def run_search(retrieval: RetrievalService, actor: Actor, wanted: SearchRequest) -> ResultsBody:
-    """Search off the event loop, and say how long it took."""
+async def run_search(
+    retrieval: RetrievalService, history: SearchHistory, actor: Actor, wanted: SearchRequest
+) -> ResultsBody:
+    """Search off the event loop, say how long it took, and note it in the history."""
     begun = time.perf_counter()
     found = await retrieval.in_pool(lambda: retrieval.find(actor, wanted))
     milliseconds = round((time.perf_counter() - begun) * 1000, 3)
+    history.note(actor, wanted, found)
     results = [result_body(hit) for hit in found.hits]
     return ResultsBody(
         query=wanted.query,
