@@ -45,6 +45,7 @@ from lumikb.operations.sweeper import UploadSweeper
 from lumikb.operations.verify import Verifier
 from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.suggestions import Suggestions
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
 from lumikb.settings import SettingError, Settings
@@ -158,6 +159,7 @@ class Platform:
             depth_max=settings.search_depth_max,
         )
         self.history = SearchHistory(self.record, kept=settings.search_history_kept)
+        self.suggestions = Suggestions(self.record, self.index, self.bases, self.history)
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
         self._on_step = _step_timer(self.registry)
@@ -260,6 +262,7 @@ class Platform:
             upload_links=self.upload_links,
             retrieval=self.retrieval,
             history=self.history,
+            suggestions=self.suggestions,
             answers=answers,
             conversations=conversations,
             turns=Turns(answers, conversations, self.record),

@@ -51,6 +51,7 @@ from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.history_routes import history_router
 from lumikb.retrieval.routes import retrieval_router
 from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.suggestions import Suggestions
 from lumikb.runs.routes import run_router
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -100,6 +101,7 @@ class Services:
     upload_links: UploadLinks
     retrieval: RetrievalService
     history: SearchHistory
+    suggestions: Suggestions
     answers: AnswerService
     conversations: ConversationService
     turns: Turns

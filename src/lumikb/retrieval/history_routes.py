@@ -1,11 +1,13 @@
 """Routes of what one searched for, and of what one may be about to."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from litestar import Request, Router, delete, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from lumikb.http.pages import PageBody, page_body
 from lumikb.http.permission import Permission, requires
@@ -13,6 +15,7 @@ from lumikb.identity.models import Actor
 from lumikb.kit.pages import LIMIT_DEFAULT, Page, PageRequest
 from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.models import PastSearch
+from lumikb.retrieval.suggestions import Suggestions
 from lumikb.store.record.engine import Record
 
 ActorRequest = Request[Actor, None, State]
@@ -26,6 +29,27 @@ class PastSearchBody(msgspec.Struct):
     kb_ids: list[str] | None
     result_count: int
     created_at: datetime
+
+
+class SuggestionsBody(msgspec.Struct):
+    """Texts to go on with, the likeliest first."""
+
+    suggestions: list[str]
+
+
+@get("/search/suggestions", opt=requires(Permission.KB_READ), summary="Complete what is being typed")
+async def suggest(
+    request: ActorRequest,
+    suggestions: NamedDependency[Suggestions],
+    record: NamedDependency[Record],
+    text: Annotated[str, QueryParameter(name="q", description="What was typed so far; its last word may go on.")] = "",
+    limit: int = 8,
+) -> SuggestionsBody:
+    """From one's own searches, and from names, headings and frequent words of what one may read.
+
+    Nothing typed: one's last searches.
+    """
+    return SuggestionsBody(await record.in_read_pool(lambda: suggestions.suggest(request.user, text, limit)))
 
 
 @get("/search/history", opt=requires(Permission.SIGNED_IN), summary="List one's searches")
@@ -70,7 +94,7 @@ async def _forget(request: ActorRequest, history: SearchHistory, record: Record,
     await record.in_read_pool(forget)
 
 
-history_router = Router(path="/", tags=["Search"], route_handlers=[list_history, clear_history, forget_search])
+history_router = Router(path="/", tags=["Search"], route_handlers=[suggest, list_history, clear_history, forget_search])
 
 
 def _body(search: PastSearch) -> PastSearchBody:

@@ -194,6 +194,26 @@ class LocalIndex:
         meant = self._guessed(query, late, late, tail, scope)
         return self._lexical.parts(query, rows[0], tail, meant) if rows else []
 
+    def completions(self, head: Sequence[str], prefix: str, kb_ids: Collection[str], k: int) -> list[str]:
+        """Words that begin with the prefix in chunks of the knowledge bases with all of `head`, frequent ones first.
+
+        From the lexical side as it was committed; empty while that is damaged.
+        """
+        self.catch_up()
+        try:
+            return self._lexical.completions(head, prefix, k, kb_ids)
+        except IndexDamagedError as exc:  # the next search mends it
+            log.warning("index.completions_unavailable", reason=exc.message)
+            return []
+
+    def passages_with(self, head: Sequence[str], words: Sequence[str], kb_ids: Collection[str], k: int) -> list[int]:
+        """Up to `k` chunks of the knowledge bases with all of `head` and any of the words; as `completions`."""
+        try:
+            return self._lexical.having(head, words, k, kb_ids)
+        except IndexDamagedError as exc:
+            log.warning("index.completions_unavailable", reason=exc.message)
+            return []
+
     def demands(self, required: Sequence[str], excluded: Sequence[str]) -> Demands:
         """Phrases that a chunk must hold, and such as it must not, as `search_lexical` and `meeting` take them."""
         return self._lexical.demands(required, excluded)

@@ -166,6 +166,29 @@ class TantivyLexicalIndex:
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, wanted), *self._within(kb_ids, document_ids)])
             return self._keys_of(self._searcher, query, k)
 
+    def completions(self, head: Sequence[str], prefix: str, k: int, kb_ids: Collection[str]) -> list[str]:
+        """Up to `k` exact terms that begin with the prefix, those of most rows first, of rows that have all of `head`.
+
+        Rows of the knowledge bases alone; a list past `FILTER_TERMS_MAX` gives nothing, for it could not be applied.
+        """
+        if not kb_ids or len(kb_ids) > FILTER_TERMS_MAX:
+            return []
+        with _translated():
+            within = tantivy.Query.boolean_query([*self._having(head), *self._within(kb_ids, None)])
+            return [term for term, _ in self._searcher.terms_with_prefix("exact", prefix, within, k)]
+
+    def having(self, head: Sequence[str], any_of: Sequence[str], k: int, kb_ids: Collection[str]) -> list[int]:
+        """Keys of up to `k` rows with all of `head` and any of the other exact terms, best first; as `completions`."""
+        if not kb_ids or len(kb_ids) > FILTER_TERMS_MAX or not any_of:
+            return []
+        with _translated():
+            ends = self._any_of([Clause("exact", (term,), 1.0) for term in any_of])
+            parts = [(tantivy.Occur.Must, ends), *self._having(head), *self._within(kb_ids, None)]
+            return self._keys_of(self._searcher, tantivy.Query.boolean_query(parts), k)
+
+    def _having(self, terms: Sequence[str]) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        return [(tantivy.Occur.Must, tantivy.Query.term_query(self._schema, "exact", term)) for term in terms]
+
     def _keys_of(self, searcher: tantivy.Searcher, query: tantivy.Query, k: int) -> list[int]:
         hits = searcher.search(query, k, count=False).hits
         keys = searcher.fast_field_values("key", [address for _, address in hits])
