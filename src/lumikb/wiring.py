@@ -157,6 +157,7 @@ class Platform:
             self.models,
             candidates=settings.search_candidates,
             depth_max=settings.search_depth_max,
+            rankings_kept=settings.search_cache_entries,
         )
         self.history = SearchHistory(self.record, kept=settings.search_history_kept)
         self.suggestions = Suggestions(self.record, self.index, self.bases, self.history)

@@ -24,7 +24,7 @@ from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
-from lumikb.retrieval.wire import ResultsBody, SearchBody, found_fields, search_request
+from lumikb.retrieval.wire import ResultsBody, SearchBody, cache_header, found_fields, search_request
 from lumikb.runs.models import Run
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -61,10 +61,11 @@ async def search_stream(
     if is_head():
         return HeadersAlone(STREAM_HEADERS if streamed else {"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]
     if not streamed:
-        return Response(await run_search(retrieval, history, request.user, wanted))
+        found, body = await run_search(retrieval, history, request.user, wanted)
+        return Response(body, headers=cache_header(found))
 
     async def produce(run: Run) -> None:
-        body = await run_search(retrieval, history, request.user, wanted)
+        _, body = await run_search(retrieval, history, request.user, wanted)
         for result in body.results:
             run.emit("result", {name: getattr(result, name) for name in result.__struct_fields__})
         run.emit("done", {"result_count": body.result_count, "search_time_ms": body.search_time_ms})
@@ -86,13 +87,14 @@ async def search(
 ) -> Response[SearchAnswerBody | None]:
     """Results and an answer drawn from them, each claim with its citation; abstains when nothing supports one.
 
-    With `?stream=true` the events `status`, `token`, `citation`, `claim`, then `done`.
+    `X-Cache` says HIT where the ranking of the passages was known. With `?stream=true` the events `status`, `token`,
+    `citation`, `claim`, then `done`.
     """
     wanted = search_request(data).in_language()
     if not wants_stream(request, default=stream):
         answered = await answers.answer(request.user, wanted, Permission.KB_READ)
         history.note(request.user, wanted, answered.found)
-        return Response(_search_body(wanted, answered))
+        return Response(_search_body(wanted, answered), headers=cache_header(answered.found))
 
     await answers.check(request.user, wanted, Permission.KB_READ)
 

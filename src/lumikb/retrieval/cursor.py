@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import blake2b
 
 import msgspec
@@ -24,8 +23,20 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 def binding_of(actor: Actor, request: SearchRequest, kb_ids: Sequence[str]) -> str:
     """What a cursor is good for: this caller, this search whatever its page, these knowledge bases."""
-    search = replace(request, limit=1, cursor=None, facets=(), kb_ids=sorted(kb_ids))
-    return blake2b(f"{actor.user_id} {search!r}".encode(errors="replace"), digest_size=_BINDING_BYTES).hexdigest()
+    search = (
+        actor.user_id,
+        sorted(kb_ids),
+        request.query,
+        request.words,
+        request.min_score,
+        request.hybrid,
+        request.keyword_weight,
+        request.filters if request.filters.narrow else None,
+        request.group_by,
+        request.max_per_document,
+        request.fold_duplicates,
+    )
+    return blake2b(repr(search).encode(errors="replace"), digest_size=_BINDING_BYTES).hexdigest()
 
 
 def encode_cursor(offset: int, binding: str) -> str:

@@ -123,6 +123,8 @@ class SearchRequest:
     def in_language(self) -> "SearchRequest":
         """This search with its query read as one in the language of queries (`retrieval.query`)."""
         parsed = parse_query(self.query)
+        if parsed == ParsedQuery(self.query):
+            return self
         return replace(
             self,
             ranking_words=parsed.words,
@@ -161,6 +163,15 @@ class Passage:
     vector: NDArray[np.float32] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A chunk that passed the gate; the scores are those of `Hit`."""
+
+    key: int
+    score: float
+    relevance: float
+
+
 @dataclass(frozen=True)
 class Hit:
     """A passage that was found.
@@ -184,7 +195,7 @@ class Found:
     `relaxed`: no passage holds the phrases that the query requires, and these are without them. `kb_missing`: the
     caller has no knowledge base of the name that the query gives. `facets` count the documents of all candidates that
     passed, also of those beyond the limit; `total` counts these candidates. `deeper`: the index may have more of them.
-    `binding` is what cursors of this search are bound to.
+    `binding` is what cursors of this search are bound to. `cached`: see `retrieval.result_cache`.
     """
 
     hits: list[Hit]
@@ -195,6 +206,7 @@ class Found:
     deeper: bool = False
     binding: str = ""
     next_cursor: str | None = None
+    cached: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,16 @@ def find_page(
     first, whole = rank(depth, 2 * depth)
     offset = decode_cursor(request.cursor, first.binding) if request.cursor is not None else 0
     hits = {hit.passage.key: hit for hit in first.hits}
-    found, shaped = first, shape(first.hits)
+    found, shaped, cached = first, shape(first.hits), first.cached
     while len(shaped) <= offset + count and found.deeper and depth < depth_max:
         depth = min(2 * depth, depth_max)
         found, still = rank(depth, 2 * depth)
-        whole = whole and still
+        whole, cached = whole and still, cached and found.cached
         _append(hits, found.hits)
         shaped = shape(list(hits.values()))
     behind = offset + request.limit
     cursor = encode_cursor(behind, first.binding) if len(shaped) > behind else None
-    return replace(first, hits=shaped[offset : offset + count], next_cursor=cursor), whole
+    return replace(first, hits=shaped[offset : offset + count], next_cursor=cursor, cached=cached), whole
 
 
 def _append(hits: dict[int, Hit], more: list[Hit]) -> None:

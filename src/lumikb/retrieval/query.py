@@ -19,6 +19,8 @@ _PART = re.compile(
     (?:["“”„](?P<quoted>[^"“”„]+)["“”„](?!\w)|(?P<word>[^\s"“”„]+))""",
     re.VERBOSE | re.IGNORECASE,
 )
+# Without any of these a text is plain words.
+_SIGNS = re.compile(r"""["“”„:-]""")
 # An option of a command (`-x`, `--force`) and a number below zero are no words to be left out.
 _EXCLUDED_WORD = re.compile(r"[^\W\d_][-'./\w]*\w")
 _BARE_FIELD_VALUE_END = ".,;:!?)]}"
@@ -58,6 +60,8 @@ class ParsedQuery:
 
 def parse_query(text: str) -> ParsedQuery:
     """The parts of any text. Where no words are left, the text as a whole ranks."""
+    if not _SIGNS.search(text):
+        return ParsedQuery(text)
     query, words, end = ParsedQuery(""), "", 0
     for part in _PART.finditer(text):
         taken = _taken(query, part)
@@ -66,6 +70,8 @@ def parse_query(text: str) -> ParsedQuery:
         query, kept = taken
         words += text[end : part.start()] + kept
         end = part.end()
+    if end == 0:
+        return ParsedQuery(text)
     words = " ".join((words + text[end:]).split())
     return replace(query, words=words if _has_word(words) else text)
 

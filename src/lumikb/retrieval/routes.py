@@ -3,7 +3,7 @@
 import time
 from typing import Annotated
 
-from litestar import Request, Router, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Parameter
@@ -13,7 +13,7 @@ from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
 from lumikb.retrieval.errors import MissingTargetError
 from lumikb.retrieval.history import SearchHistory
-from lumikb.retrieval.models import LIMIT_MAX, Hit, SearchRequest
+from lumikb.retrieval.models import LIMIT_MAX, Found, Hit, SearchRequest
 from lumikb.retrieval.service import RetrievalService
 from lumikb.retrieval.wire import (
     ExplainBody,
@@ -22,6 +22,7 @@ from lumikb.retrieval.wire import (
     SearchBody,
     SimilarBody,
     SimilarResults,
+    cache_header,
     explanation_body,
     found_fields,
     result_body,
@@ -38,9 +39,10 @@ async def search_quick(
     retrieval: NamedDependency[RetrievalService],
     history: NamedDependency[SearchHistory],
     data: SearchBody,
-) -> ResultsBody:
-    """The results alone."""
-    return await run_search(retrieval, history, request.user, search_request(data).in_language())
+) -> Response[ResultsBody]:
+    """The results alone. `X-Cache` says HIT where the ranking was known; what is shown is read anew either way."""
+    found, body = await run_search(retrieval, history, request.user, search_request(data).in_language())
+    return Response(body, headers=cache_header(found))
 
 
 @get("/search/similar", opt=requires(Permission.KB_READ), summary="Find neighbours of a document or passage")
@@ -96,14 +98,14 @@ def split_ids(values: list[str] | None) -> list[str] | None:
 
 async def run_search(
     retrieval: RetrievalService, history: SearchHistory, actor: Actor, wanted: SearchRequest
-) -> ResultsBody:
+) -> tuple[Found, ResultsBody]:
     """Search off the event loop, say how long it took, and note it in the history."""
     begun = time.perf_counter()
     found = await retrieval.in_pool(lambda: retrieval.find(actor, wanted))
     milliseconds = round((time.perf_counter() - begun) * 1000, 3)
     history.note(actor, wanted, found)
     results = [result_body(hit) for hit in found.hits]
-    return ResultsBody(
+    body = ResultsBody(
         query=wanted.query,
         results=results,
         result_count=len(results),
@@ -111,6 +113,7 @@ async def run_search(
         search_time_ms=milliseconds,
         **found_fields(found, wanted),
     )
+    return found, body
 
 
 async def _similar(actor: Actor, retrieval: RetrievalService, wanted: SimilarBody) -> SimilarResults:

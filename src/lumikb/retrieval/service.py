@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_
+from sqlalchemy import ColumnElement, Connection
 
 from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
@@ -26,13 +26,15 @@ from lumikb.retrieval.errors import NothingToCompareError, PassageNotFoundError
 from lumikb.retrieval.explain import Explanation, leg_part, matched_terms
 from lumikb.retrieval.facets import FacetCount, count_facets
 from lumikb.retrieval.fusion import fuse
-from lumikb.retrieval.models import Found, Hit, Passage, SearchRequest
+from lumikb.retrieval.gate import Gate
+from lumikb.retrieval.models import Found, Hit, Passage, Ranked, SearchRequest
 from lumikb.retrieval.paging import find_page
-from lumikb.retrieval.repository import filter_conditions, matching_document_ids, read_cosines, read_passages
+from lumikb.retrieval.repository import matching_document_ids, read_passages
+from lumikb.retrieval.result_cache import Ranking, RankingCache, key_of
 from lumikb.retrieval.shaping import shape
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
-from lumikb.store.record.changes import max_seq, removed_since
+from lumikb.store.record.changes import max_seq
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks
 
@@ -48,15 +50,6 @@ DAMAGE_TOLD_MAX = 10_000
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    """A chunk that passed the gate; the scores are those of `Hit`."""
-
-    key: int
-    score: float
-    relevance: float
-
-
 def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
     """What `look` gives, done again until it says that nothing was removed meanwhile; the last time as it is."""
     for _ in range(TRIES_MAX - 1):
@@ -69,7 +62,8 @@ def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
 class RetrievalService:
     """Finds passages. The methods block; `in_pool` runs them off the event loop.
 
-    `candidates` is how many hits each leg brings, `depth_max` how many for pages far down. `models` loads on first use.
+    `candidates` is how many hits each leg brings, `depth_max` how many for pages far down. `rankings_kept`
+    bounds the cache of results. `models` loads on first use.
     """
 
     def __init__(
@@ -81,6 +75,7 @@ class RetrievalService:
         *,
         candidates: int,
         depth_max: int = 1_000,
+        rankings_kept: int = 0,
     ) -> None:
         self._record = record
         self._index = index
@@ -88,6 +83,7 @@ class RetrievalService:
         self._models = models
         self._candidates = candidates
         self._depth_max = max(depth_max, candidates)
+        self._rankings = RankingCache(rankings_kept)
         self._analysis = Analysis()
         self._vectors: Recent[str, NDArray[np.float32]] = Recent(QUERY_VECTORS_CACHED)
         self._damage_told: set[int] = set()
@@ -157,29 +153,39 @@ class RetrievalService:
         binding = binding_of(actor, request, scope.kb_ids)
         if scope.is_empty:
             return replace(_nothing(request, scope), binding=binding), True
+        key = key_of(actor, request, scope, depth)
+        gate = Gate(actor, request, scope, self._sound)
+
+        def show(connection: Connection, ranking: Ranking) -> tuple[Found, list[int], bool]:
+            hits, lost = gate.hits(connection, ranking.ranked[:count])
+            facets = None if lost else _facets(connection, ranking.ranked, request)
+            found = Found(
+                hits, ranking.relaxed, facets, total=len(ranking.ranked), deeper=ranking.deeper, binding=binding
+            )
+            return found, lost, gate.is_whole(connection)
+
+        kept = self._rankings.find(key)
+        if kept is not None:
+            found, lost, whole = self._record.read(lambda connection: show(connection, kept))
+            if not lost:
+                return replace(found, cached=True), whole
+            self._rankings.forget(key)
         vector = self.query_vector(request.words)
         legs = bring_candidates(self._index, request, vector, depth, scope)
-        wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters))
-
-        def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-            return readable(actor), wanted & chunks.c.key.in_(keys)
 
         def pass_gate(connection: Connection) -> tuple[Found, bool]:
-            keys = sorted({*legs.dense, *legs.keyword})
-            passed = read_cosines(connection, *gate(keys), vector)
+            passed, sound = gate.cosines(connection, {*legs.dense, *legs.keyword}, vector), True
             while True:
-                ranked = _ranked(legs.dense, legs.keyword, passed, request)
-                best = ranked[:count]
-                read = read_passages(connection, *gate([one.key for one in best]))
-                passages = {passage.key: passage for passage in self._sound(read)}
-                damaged = [one.key for one in best if one.key not in passages]
-                if not damaged:
-                    hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
-                    facets = _facets(connection, ranked, request)
-                    found = Found(hits, legs.relaxed, facets, total=len(ranked), deeper=legs.deeper, binding=binding)
-                    return found, not removed_since(connection, scope.seq, scope.kb_ids)
-                for key in damaged:
-                    del passed[key]
+                ranked = tuple(_ranked(legs.dense, legs.keyword, passed, request))
+                ranking = Ranking(ranked, legs.relaxed, legs.deeper)
+                found, lost, whole = show(connection, ranking)
+                if not lost:
+                    if sound and whole:
+                        self._rankings.keep(key, ranking)
+                    return found, whole
+                sound = False
+                for lost_key in lost:
+                    del passed[lost_key]
 
         return self._record.read(pass_gate)
 
@@ -196,12 +202,10 @@ class RetrievalService:
         vector, legs = self.query_vector(request.words), Candidates([], {})
         if not scope.is_empty:
             legs = bring_candidates(self._index, request, vector, self._candidates, scope)
-        keys = chunks.c.key.in_(sorted({*legs.dense, *legs.keyword}))
-        wanted = and_(chunks.c.kb_id.in_(scope.kb_ids), *filter_conditions(request.filters), keys)
+        gate = Gate(actor, request, scope, self._sound)
 
         def cosines(connection: Connection) -> tuple[dict[int, float | None], bool]:
-            passed = read_cosines(connection, readable(actor), wanted, vector)
-            return passed, not removed_since(connection, scope.seq, scope.kb_ids)
+            return gate.cosines(connection, {*legs.dense, *legs.keyword}, vector), gate.is_whole(connection)
 
         passed, whole = self._record.read(cosines)
         dense, keyword = _passed_legs(legs.dense, legs.keyword, passed)
@@ -333,11 +337,11 @@ class RetrievalService:
 
 def _ranked(
     dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
-) -> list[_Ranked]:
+) -> list[Ranked]:
     """What passed the gate and `min_score`, best first. `passed` holds the cosines, None where there is none."""
     cosines, matches = _passed_legs(dense, keyword, passed)
     fused = fuse(cosines, matches, request.keyword_weight if request.hybrid else 0.0)
-    ranked = [_Ranked(key, score, _clip(passed[key] or 0.0)) for key, score in fused]
+    ranked = [Ranked(key, score, _clip(passed[key] or 0.0)) for key, score in fused]
     return [one for one in ranked if one.relevance >= request.min_score]
 
 
@@ -355,7 +359,7 @@ def _nothing(request: SearchRequest, scope: Scope) -> Found:
 
 
 def _facets(
-    connection: Connection, ranked: Sequence[_Ranked], request: SearchRequest
+    connection: Connection, ranked: Sequence[Ranked], request: SearchRequest
 ) -> dict[str, list[FacetCount]] | None:
     if not request.facets:
         return None

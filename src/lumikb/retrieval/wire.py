@@ -272,6 +272,11 @@ def found_fields(found: Found, request: SearchRequest) -> dict[str, Any]:
     }
 
 
+def cache_header(found: Found) -> dict[str, str]:
+    """Whether the ranking was there."""
+    return {"X-Cache": "HIT" if found.cached else "MISS"}
+
+
 def message_of(found: Found, request: SearchRequest) -> str:
     """What was found, in a sentence or two."""
     told = f"{counted(len(found.hits), 'document' if request.group_by else 'passage')} found."

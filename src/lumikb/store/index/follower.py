@@ -191,8 +191,10 @@ class LocalIndex:
         tail = {key: entry.row for key, entry in self._tail.items()}
         late = [row for row in tail.values() if row is not None and scope.allows(row)]
         rows = self._analysed([key])
-        meant = self._guessed(query, late, late, tail, scope)
-        return self._lexical.parts(query, rows[0], tail, meant) if rows else []
+        if not rows:
+            return []
+        stems = [stem for stem in self._lexical.terms(query) if not any(counted([stem]) in row.body for row in late)]
+        return self._lexical.parts(query, rows[0], tail, self._guessed(query, stems, late, tail, scope))
 
     def completions(self, head: Sequence[str], prefix: str, kb_ids: Collection[str], k: int) -> list[str]:
         """Words that begin with the prefix in chunks of the knowledge bases with all of `head`, frequent ones first.
@@ -228,25 +230,30 @@ class LocalIndex:
         late = [row for row in tail.values() if row is not None and scope.allows(row)]
         keys = self._lexical_candidates(query, k, tail, scope, demands)
         rows = self._analysed(keys) + late
-        meant = self._guessed(query, rows, late, tail, scope)
-        if meant:
+        unmatched: list[Clause] = []
+        hits = self._lexical.score(query, rows, tail, demands=demands, unmatched=unmatched)
+        stems = {clause.terms[0] for clause in unmatched if clause.field == "body"}
+        if stems and (meant := self._guessed(query, stems, late, tail, scope)):
             keys = self._lexical_candidates(query, k, tail, scope, demands, meant)
             rows = self._analysed(keys) + late
-        return self._lexical.score(query, rows, tail, demands=demands, guesses=meant)[:k]
+            hits = self._lexical.score(query, rows, tail, demands=demands, guesses=meant)
+        return hits[:k]
 
     def _guessed(
         self,
         query: str,
-        rows: Sequence[AnalysedRow],
+        stems: Collection[str],
         late: Sequence[AnalysedRow],
         tail: Collection[int],
         scope: Scope,
     ) -> list[Clause]:
-        """What to look for beside the words of the query that no allowed row has, the rows of the tail included."""
+        """What to look for beside the words of the query that no allowed row has.
+
+        Only words of these stems may be missing; `late` are the rows of the tail that are allowed.
+        """
         meant: list[Clause] = []
         for word, stem in self._lexical.guessable(query).items():
-            term = counted([stem])
-            if any(term in row.body for row in rows) or self._lexical.holds(("body", stem), *scope.ids):
+            if stem not in stems or self._lexical.holds(("body", stem), *scope.ids):
                 continue
             near = self._lexical.near(word, distance_allowed(word), _NEAR_ROWS_MAX, *scope.ids)
             sources = [row for row in self._analysed([key for key in near if key not in tail]) if scope.allows(row)]

@@ -236,10 +236,12 @@ class TantivyLexicalIndex:
         *,
         demands: Demands = NO_DEMANDS,
         guesses: Sequence[Clause] = (),
+        unmatched: list[Clause] | None = None,
     ) -> list[Hit]:
         """Keys and BM25 scores of those rows that match, best first, equal ones by key.
 
         Of rows that hold all that is required, also those that match nothing else; `guesses` as in `candidates`.
+        `unmatched` is given the parts of the query that no row matches.
 
         The collection is this index and its `tail`: rows that replace what it holds under their keys, None for none.
         Scores depend on the rows that are live, and not on what was there before.
@@ -247,10 +249,14 @@ class TantivyLexicalIndex:
         clauses = [*self._analysis.clauses(query), *guesses]
         if demands:
             rows = [row for row in rows if demands.met_by(row)]
-        if not rows or not (clauses or demands.required):
+        if not (clauses or demands.required) or (not rows and unmatched is None):
             return []
-        scores = bm25(clauses, rows, self._statistics_of(clauses, tail))
-        matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0 or demands.required]
+        scored = bm25(clauses, rows, self._statistics_of(clauses, tail))
+        if unmatched is not None:
+            unmatched += scored.unmatched
+        matching = [
+            (row.key, score) for row, score in zip(rows, scored.scores, strict=True) if score > 0 or demands.required
+        ]
         return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
 
     def parts(
@@ -259,7 +265,7 @@ class TantivyLexicalIndex:
         """Each part of the query that the row matches, with what it adds to the row's score; as in `score`."""
         clauses = [*self._analysis.clauses(query), *guesses]
         statistics = self._statistics_of(clauses, tail)
-        parts = [(clause, bm25([clause], [row], statistics)[0]) for clause in clauses]
+        parts = [(clause, bm25([clause], [row], statistics).scores[0]) for clause in clauses]
         return [(clause, score) for clause, score in parts if score > 0]
 
     def _statistics_of(self, clauses: Sequence[Clause], tail: Mapping[int, AnalysedRow | None]) -> Statistics:

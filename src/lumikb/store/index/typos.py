@@ -20,21 +20,25 @@ def distance_allowed(word: str) -> int:
 def guesses(word: str, rows: Iterable[AnalysedRow]) -> list[Clause]:
     """The nearest words of the rows, up to a few of the same distance, those of most rows first; () for none.
 
-    They are terms of the exact field.
+    They are terms of the exact field, with the same digits: a number that differs is another number.
     """
     allowed = distance_allowed(word)
-    letters = set(word)
+    letters, digits = set(word), _digits(word)
     words = Counter(other for row in rows for other in set(row.exact.split()))
     near: dict[str, int] = {}
     for other in words:
         # Each step changes the length by one at most, and the letters by one each way.
         if abs(len(other) - len(word)) > allowed or len(letters ^ set(other)) > 2 * allowed:
             continue
-        if (steps := distance(word, other, allowed)) <= allowed:
+        if _digits(other) == digits and (steps := distance(word, other, allowed)) <= allowed:
             near[other] = steps
     least = min(near.values(), default=0)
     found = sorted((other for other, steps in near.items() if steps == least), key=lambda other: (-words[other], other))
     return [Clause("exact", (other,), _WEIGHT / max(least, 1)) for other in found[:_GUESSES_MAX]]
+
+
+def _digits(word: str) -> str:
+    return "".join(letter for letter in word if letter.isdigit())
 
 
 def distance(one: str, other: str, most: int) -> int:

@@ -46,4 +46,5 @@ def test_short_words_may_be_off_by_one_and_long_ones_by_two() -> None:
 def test_the_nearest_words_are_meant_and_those_of_most_rows_first() -> None:
     assert words_near("kestrol", "the kestrel flew", "a kestrel", "kestril, the brand") == ["kestrel", "kestril"]
     assert words_near("odegaardd", "Maren Odegaard", "Odegard's brother") == ["odegaard"]
+    assert words_near("ab1234", "AB1243 and ab1235", "AC1234") == ["ac1234"]
     assert words_near("zeppelin", "nothing of the kind") == []
