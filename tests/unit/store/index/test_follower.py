@@ -297,10 +297,10 @@ def test_a_search_that_meets_damage_mends_it(
     index.flush()
     search, failures = TantivyLexicalIndex.candidates, [IndexDamagedError("inconsistent")]
 
-    def fails_once(self: TantivyLexicalIndex, *arguments: object) -> object:
+    def fails_once(self: TantivyLexicalIndex, *arguments: object, **options: object) -> object:
         if failures:
             raise failures.pop()
-        return search(self, *arguments)  # type: ignore[arg-type]
+        return search(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(TantivyLexicalIndex, "candidates", fails_once)
     assert words(index, "alpha") == keys
@@ -489,7 +489,7 @@ def test_a_word_that_no_allowed_row_has_is_looked_for_by_its_neighbours(index: L
     for _ in range(2):  # of the tail first, of the index then
         assert [key for key, _ in index.search_lexical("kestrol", 5, [library.kb("one")])] == [in_tail]
         assert [key for key, _ in index.search_lexical("kestrol", 5)] == library.keys(other)
-        assert index.search_lexical("kestrolxx", 5) == []
+        assert index.search_lexical("kestrolxyz", 5) == []
         index.flush()
 
 
