@@ -169,7 +169,7 @@ class Settings:
         1000, "Hits that each leg brings at most, for pages far down that a cursor asks for.", low=10, high=10_000
     )
     search_cache_entries: int = setting(
-        256, "Rankings of the last searches that a process keeps, some 20 kB each; 0 for none.", low=0, high=100_000
+        256, "Rankings of the last searches that a process keeps, some 5 kB each; 0 for none.", low=0, high=100_000
     )
     search_history_kept: int = setting(
         200, "Searches that are remembered for each user, for their own eyes; 0 for none.", low=0, high=1000

@@ -80,12 +80,12 @@ class SearchHistory:
         """All of one's own, newest first."""
         return repository.own_searches(connection, actor.user_id, actor.kb_ids)
 
-    def forget(self, unit: UnitOfWork, actor: Actor, search_id: int | None) -> None:
+    def forget(self, unit: UnitOfWork, actor: Actor, search_id: str | None) -> None:
         """Forget one of one's own searches, or all that the actor may see."""
-        seen = [one.id for one in self.own(unit.connection, actor)]
-        if search_id is not None and search_id not in seen:
+        seen = [one.id for one in self.own(unit.connection, actor) if search_id in (None, str(one.id))]
+        if search_id is not None and not seen:
             raise PastSearchNotFoundError("There is no such search in your history.")
-        repository.delete_searches(unit, seen if search_id is None else [search_id])
+        repository.delete_searches(unit, seen)
 
     def _loop(self) -> None:
         while not self._stop.is_set():

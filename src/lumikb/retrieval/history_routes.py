@@ -78,15 +78,15 @@ async def clear_history(
     await _forget(request, history, record, None)
 
 
-@delete("/search/history/{search_id:int}", opt=requires(Permission.HISTORY_WRITE), summary="Forget a search")
+@delete("/search/history/{search_id:str}", opt=requires(Permission.HISTORY_WRITE), summary="Forget a search")
 async def forget_search(
-    request: ActorRequest, history: NamedDependency[SearchHistory], record: NamedDependency[Record], search_id: int
+    request: ActorRequest, history: NamedDependency[SearchHistory], record: NamedDependency[Record], search_id: str
 ) -> None:
     """Forget one of one's searches."""
     await _forget(request, history, record, search_id)
 
 
-async def _forget(request: ActorRequest, history: SearchHistory, record: Record, search_id: int | None) -> None:
+async def _forget(request: ActorRequest, history: SearchHistory, record: Record, search_id: str | None) -> None:
     def forget() -> None:
         history.flush()
         record.write(lambda unit: history.forget(unit, request.user, search_id))

@@ -7,6 +7,8 @@ end each make another key. Passages, names and facets are read from the record a
 a ranking or not. Whoever comes to restrict single documents must put what decides it into the key.
 """
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lumikb.identity.models import Actor
@@ -22,15 +24,31 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Ranking:
-    """All candidates that passed the gate, best first; the other fields are those of `Found`."""
+    """All candidates that passed the gate, best first; the other fields are those of `Found`.
 
-    ranked: tuple[Ranked, ...]
+    In arrays: hundreds of kept rankings as objects would be gone through by every collection of garbage.
+    """
+
+    keys: "array[int]"
+    scores: "array[float]"
+    relevances: "array[float]"
     relaxed: bool
     deeper: bool
 
+    @classmethod
+    def of(cls, ranked: Sequence[Ranked], *, relaxed: bool, deeper: bool) -> "Ranking":
+        """What was ranked, to keep."""
+        scores, relevances = (one.score for one in ranked), (one.relevance for one in ranked)
+        keys = array("q", [one.key for one in ranked])
+        return cls(keys, array("d", scores), array("d", relevances), relaxed, deeper)
+
+    def best(self, count: int) -> list[Ranked]:
+        """The first `count`."""
+        return list(map(Ranked, self.keys[:count], self.scores[:count], self.relevances[:count]))
+
 
 class RankingCache:
-    """Up to `kept` rankings, the last used ones, some 20 kB each. May be used from any thread."""
+    """Up to `kept` rankings, the last used ones, some 5 kB each. May be used from any thread."""
 
     def __init__(self, kept: int) -> None:
         self._rankings: Recent[Key, Ranking] = Recent(kept)

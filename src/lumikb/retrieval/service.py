@@ -157,11 +157,10 @@ class RetrievalService:
         gate = Gate(actor, request, scope, self._sound)
 
         def show(connection: Connection, ranking: Ranking) -> tuple[Found, list[int], bool]:
-            hits, lost = gate.hits(connection, ranking.ranked[:count])
-            facets = None if lost else _facets(connection, ranking.ranked, request)
-            found = Found(
-                hits, ranking.relaxed, facets, total=len(ranking.ranked), deeper=ranking.deeper, binding=binding
-            )
+            hits, lost = gate.hits(connection, ranking.best(count))
+            facets = None if lost else _facets(connection, ranking.keys, request)
+            total = len(ranking.keys)
+            found = Found(hits, ranking.relaxed, facets, total=total, deeper=ranking.deeper, binding=binding)
             return found, lost, gate.is_whole(connection)
 
         kept = self._rankings.find(key)
@@ -176,8 +175,8 @@ class RetrievalService:
         def pass_gate(connection: Connection) -> tuple[Found, bool]:
             passed, sound = gate.cosines(connection, {*legs.dense, *legs.keyword}, vector), True
             while True:
-                ranked = tuple(_ranked(legs.dense, legs.keyword, passed, request))
-                ranking = Ranking(ranked, legs.relaxed, legs.deeper)
+                ranked = _ranked(legs.dense, legs.keyword, passed, request)
+                ranking = Ranking.of(ranked, relaxed=legs.relaxed, deeper=legs.deeper)
                 found, lost, whole = show(connection, ranking)
                 if not lost:
                     if sound and whole:
@@ -358,12 +357,10 @@ def _nothing(request: SearchRequest, scope: Scope) -> Found:
     return Found([], facets=facets, kb_missing=bool(request.kb_names and not scope.kb_ids))
 
 
-def _facets(
-    connection: Connection, ranked: Sequence[Ranked], request: SearchRequest
-) -> dict[str, list[FacetCount]] | None:
+def _facets(connection: Connection, keys: Sequence[int], request: SearchRequest) -> dict[str, list[FacetCount]] | None:
     if not request.facets:
         return None
-    return count_facets(connection, [one.key for one in ranked], request.facets)
+    return count_facets(connection, list(keys), request.facets)
 
 
 def _clip(cosine: float) -> float:
