@@ -131,6 +131,16 @@ class Collection:
         hits = self._platform.retrieval.rank(self._actor, request, Permission.KB_READ, 2 * CHUNKS_PER_LEG)
         return self._documents(hit.passage.key for hit in hits)
 
+    def scored(self, query: str) -> list[tuple[str, float]]:
+        """The documents of the hybrid search's candidates, each with the highest cosine of its passages."""
+        request = SearchRequest(query=query[:500])
+        hits = self._platform.retrieval.rank(self._actor, request, Permission.KB_READ, 2 * CHUNKS_PER_LEG)
+        best: dict[str, float] = {}
+        for hit in hits:
+            name = self._names[str(hit.passage.key)]
+            best[name] = max(best.get(name, 0.0), hit.relevance_score)
+        return list(best.items())
+
     def _documents(self, keys: Iterable[int]) -> list[str]:
         return list(dict.fromkeys(self._names[str(key)] for key in keys))[:DEPTH]
 

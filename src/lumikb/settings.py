@@ -202,6 +202,15 @@ class Settings:
         high=1_000_000,
     )
     search_candidates: int = setting(100, "Hits that each leg of a search brings to the fusion.", low=10, high=1000)
+    search_depth_max: int = setting(
+        1000, "Hits that each leg brings at most, for pages far down that a cursor asks for.", low=10, high=10_000
+    )
+    search_cache_entries: int = setting(
+        256, "Rankings of the last searches that a process keeps, some 5 kB each; 0 for none.", low=0, high=100_000
+    )
+    search_history_kept: int = setting(
+        200, "Searches that are remembered for each user, for their own eyes; 0 for none.", low=0, high=1000
+    )
     index_poll_seconds: float = setting(
         1.0, "Time after which an idle follower looks at the change log.", low=0.05, high=60
     )

@@ -45,7 +45,9 @@ from lumikb.operations.routes import MetricsAccess, StatusBody
 from lumikb.operations.start import check_blobs, check_record
 from lumikb.operations.sweeper import UploadSweeper
 from lumikb.operations.verify import Verifier
+from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.suggestions import Suggestions
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
 from lumikb.settings import SettingError, Settings
@@ -154,9 +156,17 @@ class Platform:
         self.upload_links = UploadLinks(self.record, own_store, secret)
         self.sweeper = UploadSweeper(self.uploads, settings.upload_open_seconds)
         self.retrieval = RetrievalService(
-            self.record, self.index, self.bases, self.models, candidates=settings.search_candidates
+            self.record,
+            self.index,
+            self.bases,
+            self.models,
+            candidates=settings.search_candidates,
+            depth_max=settings.search_depth_max,
+            rankings_kept=settings.search_cache_entries,
         )
         self.language_model = _language_model(settings)
+        self.history = SearchHistory(self.record, kept=settings.search_history_kept)
+        self.suggestions = Suggestions(self.record, self.index, self.bases, self.history)
         self.runs = RunService(self.record, runs_max=settings.runs_max)
         self.registry = CollectorRegistry()
         self._on_step = _step_timer(self.registry)
@@ -207,6 +217,7 @@ class Platform:
         migrate(self.record)
         self.setup_token = self._prepare_identity()
         self.relay.open()
+        self.history.open()
         self.sweeper.open()
         self._starter = threading.Thread(target=self._start, name="start", daemon=True)
         self._starter.start()
@@ -229,6 +240,7 @@ class Platform:
             engine.close(self.settings.drain_seconds)
         self.sweeper.close()
         self.relay.close()
+        self.history.close()
         self.retrieval.close()
         self.index.close()
         self.record.close()
@@ -256,6 +268,8 @@ class Platform:
             uploads=self.uploads,
             upload_links=self.upload_links,
             retrieval=self.retrieval,
+            history=self.history,
+            suggestions=self.suggestions,
             answers=answers,
             conversations=conversations,
             turns=Turns(answers, conversations, self.record),

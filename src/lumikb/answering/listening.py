@@ -5,15 +5,20 @@ from typing import Protocol
 
 from lumikb.answering.models import Answer
 from lumikb.llm.port import Delta
-from lumikb.retrieval.models import Hit
+from lumikb.retrieval.models import Found, Hit
 
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer with the passages it was drawn from, best first."""
+    """An answer with the passages that are shown beside it."""
 
     answer: Answer
-    hits: list[Hit]
+    found: Found
+
+    @property
+    def hits(self) -> list[Hit]:
+        """The passages, best first."""
+        return self.found.hits
 
 
 class Listener(Protocol):

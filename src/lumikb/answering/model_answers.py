@@ -10,6 +10,7 @@ import msgspec
 
 from lumikb.answering.citations import ABSTENTION, Place, abstain
 from lumikb.answering.context import Source, estimated_tokens, pack
+from lumikb.answering.finding import find_passages
 from lumikb.answering.listening import Answered, Listener
 from lumikb.answering.markers import MarkerStream
 from lumikb.answering.model_citations import cite
@@ -29,7 +30,7 @@ from lumikb.identity.models import Actor
 from lumikb.kit.errors import LumiError
 from lumikb.kit.telemetry import get_logger
 from lumikb.llm.port import ChatMessage, Delta, Ended, LanguageModel
-from lumikb.retrieval.models import QUERY_CHARS_MAX, Hit, Passage, SearchRequest
+from lumikb.retrieval.models import QUERY_CHARS_MAX, Found, Passage, SearchRequest
 from lumikb.retrieval.service import RetrievalService
 
 CONDENSE_SECONDS_MAX = 10.0
@@ -95,14 +96,14 @@ class ModelAnswers:
         A question after `earlier` turns is first made understandable alone. Raises what `LanguageModel.stream` does.
         """
         full, usage = await self._condensed(request.query, earlier)
-        found = replace(request, query=full, limit=max(request.limit, self._passages))
-        hits, sources = await self._retrieval.in_pool(lambda: self._sources(actor, found, permission, request.query))
-        listener.found(hits[: request.limit])
+        wanted = request if full == request.query else replace(request, query=full, ranking_words="")
+        found, sources = await self._retrieval.in_pool(lambda: self._sources(actor, wanted, permission, request.query))
+        listener.found(found.hits)
         if not sources:
-            return Answered(msgspec.structs.replace(abstain(), usage=usage), hits[: request.limit])
+            return Answered(msgspec.structs.replace(abstain(), usage=usage), found)
         draft = await self._drafted(answer_messages(request.query, full, sources), sources, usage, listener)
         answer = await self._retrieval.in_pool(lambda: self._checked(actor, draft))
-        return Answered(answer, hits[: request.limit])
+        return Answered(answer, found)
 
     async def _condensed(self, question: str, earlier: Sequence[Exchange]) -> tuple[str, Usage]:
         """The question as it can be understood alone; as it is where there are no turns, or the model fails."""
@@ -130,11 +131,11 @@ class ModelAnswers:
 
     def _sources(
         self, actor: Actor, request: SearchRequest, permission: Permission, question: str
-    ) -> tuple[list[Hit], list[Source]]:
+    ) -> tuple[Found, list[Source]]:
         """What is found, and what of it the model is shown."""
-        hits = self._retrieval.search(actor, request, permission)
+        hits, shown = find_passages(self._retrieval, actor, request, permission, self._passages)
         tokens = self._context_tokens - self._answer_tokens_max - prompt_tokens(question, request.query)
-        return hits, pack(hits[: self._passages], tokens, source_tokens)
+        return shown, pack(hits, tokens, source_tokens)
 
     async def _drafted(
         self, messages: list[ChatMessage], sources: list[Source], usage: Usage, listener: Listener

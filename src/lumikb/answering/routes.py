@@ -19,13 +19,13 @@ from lumikb.http.routes import HeadersAlone, is_head, wants_stream
 from lumikb.http.sse import STREAM_HEADERS
 from lumikb.identity.models import Actor
 from lumikb.kit.errors import InvalidInputError
-from lumikb.kit.words import counted
 from lumikb.knowledge.document_routes import Author, Language
 from lumikb.knowledge.models import wanted_language
+from lumikb.retrieval.history import SearchHistory
 from lumikb.retrieval.models import Filters, MissingQueryError, SearchRequest
 from lumikb.retrieval.routes import KbIds, run_search, split_ids
 from lumikb.retrieval.service import RetrievalService
-from lumikb.retrieval.wire import ResultsBody, SearchBody, search_request
+from lumikb.retrieval.wire import ResultsBody, SearchBody, cache_header, found_fields, search_request
 from lumikb.runs.models import Run
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -37,6 +37,7 @@ ActorRequest = Request[Actor, None, State]
 async def search_stream(
     request: ActorRequest,
     retrieval: NamedDependency[RetrievalService],
+    history: NamedDependency[SearchHistory],
     runs: NamedDependency[RunService],
     streamer: NamedDependency[RunStreamer],
     text: Annotated[str | None, QueryParameter(name="query", description="What to look for.")] = None,
@@ -53,17 +54,19 @@ async def search_stream(
     if not text or not text.strip():
         raise MissingQueryError("Say what to look for: ?query=…")
     filters = Filters(language=wanted_language(language), author=author)
-    wanted = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score, filters=filters)
+    asked = SearchRequest(query=text, kb_ids=split_ids(kb_ids), limit=limit, min_score=min_score, filters=filters)
+    wanted = asked.in_language()
     streamed = wants_stream(request, default=True)
     if streamed or is_head():
         await retrieval.check(request.user, wanted)
     if is_head():
         return HeadersAlone(STREAM_HEADERS if streamed else {"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]
     if not streamed:
-        return Response(await run_search(retrieval, request.user, wanted))
+        found, body = await run_search(retrieval, history, request.user, wanted)
+        return Response(body, headers=cache_header(found))
 
     async def produce(run: Run) -> None:
-        body = await run_search(retrieval, request.user, wanted)
+        _, body = await run_search(retrieval, history, request.user, wanted)
         for result in body.results:
             run.emit("result", {name: getattr(result, name) for name in result.__struct_fields__})
         run.emit("done", {"result_count": body.result_count, "search_time_ms": body.search_time_ms})
@@ -77,6 +80,7 @@ async def search_stream(
 async def search(
     request: ActorRequest,
     answers: NamedDependency[AnswerService],
+    history: NamedDependency[SearchHistory],
     runs: NamedDependency[RunService],
     streamer: NamedDependency[RunStreamer],
     data: SearchBody,
@@ -84,11 +88,14 @@ async def search(
 ) -> Response[SearchAnswerBody | None]:
     """Results and an answer drawn from them, each claim with its citation; abstains when nothing supports one.
 
-    With `?stream=true` the events `status`, `token`, `citation`, `claim`, then `done`.
+    `X-Cache` says HIT where the ranking of the passages was known. With `?stream=true` the events `status`, `token`,
+    `citation`, `claim`, then `done`.
     """
-    wanted = search_request(data)
+    wanted = search_request(data).in_language()
     if not wants_stream(request, default=stream):
-        return Response(_search_body(wanted, await answers.answer(request.user, wanted, Permission.KB_READ)))
+        answered = await answers.answer(request.user, wanted, Permission.KB_READ)
+        history.note(request.user, wanted, answered.found)
+        return Response(_search_body(wanted, answered), headers=cache_header(answered.found))
 
     await answers.check(request.user, wanted, Permission.KB_READ)
 
@@ -97,6 +104,7 @@ async def search(
         run.emit("status", {"message": "Searching"})
         told = InTokens(run)
         found = await answers.answer(request.user, wanted, Permission.KB_READ, listener=told)
+        history.note(request.user, wanted, found.found)
         told.end(found, {"search_time_ms": round((time.perf_counter() - begun) * 1000, 3)})
 
     run = runs.start(request.user, "search", produce, keep=False)
@@ -198,6 +206,5 @@ def _question(body: ChatBody) -> SearchRequest:
 
 
 def _search_body(wanted: SearchRequest, found: Answered) -> SearchAnswerBody:
-    count = len(found.hits)
-    message = f"{counted(count, 'passage')} found."
-    return SearchAnswerBody(**answer_fields(found), query=wanted.query, result_count=count, message=message)
+    fields = answer_fields(found) | found_fields(found.found, wanted)
+    return SearchAnswerBody(**fields, query=wanted.query, result_count=len(found.hits))

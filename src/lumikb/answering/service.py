@@ -1,7 +1,6 @@
 """Use cases of answering: from a question to a checked answer, and its turn in a conversation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -9,6 +8,7 @@ from lumikb.answering import repository
 from lumikb.answering.citations import Place, abstain, compose, still_verbatim
 from lumikb.answering.errors import ConversationNotFoundError
 from lumikb.answering.extraction import PASSAGES_READ, Sentence, candidate_sentences, choose_support
+from lumikb.answering.finding import find_passages
 from lumikb.answering.listening import Answered, Listener, NobodyListens
 from lumikb.answering.model_answers import ModelAnswers
 from lumikb.answering.models import Answer, Conversation, Message
@@ -93,23 +93,22 @@ class AnswerService:
 
     def _answer_once(self, actor: Actor, request: SearchRequest, permission: Permission) -> tuple[Answered, bool]:
         """An answer, and whether all that it was to quote was still there in the end."""
-        wide = replace(request, limit=max(request.limit, self._passages))
-        hits = self._retrieval.search(actor, wide, permission)
-        legible = [hit for hit in hits[: self._passages] if self._proofs.legible(hit.passage)]
+        hits, shown = find_passages(self._retrieval, actor, request, permission, self._passages)
+        legible = [hit for hit in hits if self._proofs.legible(hit.passage)]
         sentences = candidate_sentences(legible, self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
-            return Answered(abstain(), hits[: request.limit]), True
+            return Answered(abstain(), shown), True
         tokens = self._retrieval.tokens_of(actor, [hit.passage for hit in hits[:PASSAGES_READ]])
-        near = nearness(sentences, tokens, *self._retrieval.query_tokens(request.query))
+        near = nearness(sentences, tokens, *self._retrieval.query_tokens(request.words))
         terms_of = self._retrieval.terms
-        supports = choose_support(terms_of(request.query), sentences, near, terms_of)
+        supports = choose_support(terms_of(request.words), sentences, near, terms_of)
         # Read again at the last moment: what was deleted or forbidden since is not quoted.
         record = self._retrieval.still_there(actor, [support.sentence.hit.passage for support in supports])
         checked = [support for support in supports if still_verbatim(support.sentence, record)]
         whole = len(checked) == len(supports)
         proven = self._proofs.proven(support.sentence.hit.passage for support in checked)
         checked = [support for support in checked if support.sentence.hit.passage.key in proven]
-        return Answered(compose(checked, self._place, self._retrieval.text_vectors), hits[: request.limit]), whole
+        return Answered(compose(checked, self._place, self._retrieval.text_vectors), shown), whole
 
     def _headings(self, passage: Passage) -> list[Heading]:
         return self._proofs.map_of(passage).headings

@@ -7,7 +7,7 @@ import msgspec
 
 from lumikb.answering.listening import Answered
 from lumikb.answering.models import Citation, Claim, Conversation, Message, Usage
-from lumikb.retrieval.wire import FiltersBody, ResultBody, result_body
+from lumikb.retrieval.wire import FacetCountBody, FiltersBody, GroupBody, ResultBody, result_body
 
 
 class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +55,10 @@ class SearchAnswerBody(AnswerBody, kw_only=True):
     query: str
     result_count: int
     message: str
+    facets: dict[str, list[FacetCountBody]] | None = None
+    next_cursor: str | None = None
+    groups: list[GroupBody] | None = None
+    folded_count: int = 0
 
 
 class ConversationForm(msgspec.Struct, forbid_unknown_fields=True):

@@ -47,8 +47,11 @@ from lumikb.operations.job_routes import job_router
 from lumikb.operations.jobs import JobService
 from lumikb.operations.routes import MetricsAccess, StatusBody, operation_router, root_handlers
 from lumikb.operations.verify import Verifier
+from lumikb.retrieval.history import SearchHistory
+from lumikb.retrieval.history_routes import history_router
 from lumikb.retrieval.routes import retrieval_router
 from lumikb.retrieval.service import RetrievalService
+from lumikb.retrieval.suggestions import Suggestions
 from lumikb.runs.routes import run_router
 from lumikb.runs.service import RunService
 from lumikb.runs.stream import RunStreamer
@@ -60,6 +63,7 @@ ROUTERS = [
     kb_router,
     document_router,
     retrieval_router,
+    history_router,
     answer_router,
     conversation_router,
     run_router,
@@ -96,6 +100,8 @@ class Services:
     uploads: UploadService
     upload_links: UploadLinks
     retrieval: RetrievalService
+    history: SearchHistory
+    suggestions: Suggestions
     answers: AnswerService
     conversations: ConversationService
     turns: Turns

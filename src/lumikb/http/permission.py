@@ -17,6 +17,7 @@ class Permission(StrEnum):
     LIST_KEYS = "keys.list"
     MANAGE_KEYS = "keys.manage"
     CONVERSATION_WRITE = "conversation.write"
+    HISTORY_WRITE = "history.write"
     KB_CREATE = "kb.create"
     KB_READ = "kb.read"
     KB_WRITE = "kb.write"

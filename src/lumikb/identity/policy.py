@@ -18,6 +18,7 @@ _SCOPE_FOR = {
     Permission.LIST_KEYS: Scope.READ,
     Permission.MANAGE_KEYS: Scope.ADMIN,
     Permission.CONVERSATION_WRITE: Scope.WRITE,
+    Permission.HISTORY_WRITE: Scope.WRITE,
     Permission.KB_READ: Scope.READ,
     Permission.KB_GENERATE: Scope.READ,
     Permission.KB_WRITE: Scope.WRITE,

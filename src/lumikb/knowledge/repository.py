@@ -176,6 +176,18 @@ def is_by(author: str) -> ColumnElement[bool]:
     return documents.c.author.contains(author.casefold(), autoescape=True)
 
 
+def is_called(part: str) -> ColumnElement[bool]:
+    """Condition on `documents`: the name has this part, in whatever case."""
+    # SQLite folds the letters of ASCII alone, so the usual ways to write the others are tried, too.
+    spellings = {_ascii_lower(word) for word in (part, part.lower(), part.upper(), part.capitalize(), part.title())}
+    name = func.lower(documents.c.name)
+    return sa.or_(*(name.contains(spelling, autoescape=True) for spelling in sorted(spellings)))
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
 def update_document(unit: UnitOfWork, document_id: str, **values: Any) -> None:
     """Set columns of the document."""
     unit.connection.execute(

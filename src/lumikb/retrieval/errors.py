@@ -13,3 +13,21 @@ class NothingToCompareError(NotFoundError):
     """The document or chunk is missing, not readable, or has no passages."""
 
     code = "DOCUMENT_NOT_FOUND"
+
+
+class BadCursorError(MalformedRequestError):
+    """A cursor that was changed, or is of another search, or of a time when the caller could read something else."""
+
+    code = "BAD_CURSOR"
+
+
+class PastSearchNotFoundError(NotFoundError):
+    """No such search in the caller's history."""
+
+    code = "PAST_SEARCH_NOT_FOUND"
+
+
+class PassageNotFoundError(NotFoundError):
+    """The passage is missing, no longer current, or not the caller's to read."""
+
+    code = "PASSAGE_NOT_FOUND"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lumikb.compute.embed.tokenizer import Tokens
 from lumikb.compute.embed.tokens import TokenVectors, max_similarities
 from lumikb.retrieval.fusion import min_max
+from lumikb.retrieval.models import Ranked
 
 # Passages that are looked at. Of a hundred tokens each they take 3 ms; with 50 Cranfield gains nothing more.
 WINDOW = 30
@@ -51,22 +52,32 @@ def words_of(text: str, tokens: Tokens) -> list[str]:
     return words
 
 
-def mixed(
-    fused: Sequence[tuple[int, float]],
-    tokens: Mapping[int, TokenVectors],
-    query: QueryTokens,
-    weights: NDArray[np.float32],
-) -> list[tuple[int, float]]:
-    """`fused`, best first, in the order of fusion and MaxSim together: keys and scores in [0, 1].
+def late_scores(
+    tokens: Mapping[int, TokenVectors], query: QueryTokens, weights: NDArray[np.float32]
+) -> dict[int, float]:
+    """MaxSim of each passage, by key."""
+    if not len(query.states):
+        return {}
+    found = max_similarities(query.states, weights, [own.bits for own in tokens.values()])
+    return dict(zip(tokens, found, strict=True))
 
-    A passage without token vectors counts by its fused score alone. Those beyond `WINDOW` keep their order behind.
+
+def mixed(fused: Sequence[Ranked], late: Mapping[int, float]) -> list[Ranked]:
+    """`fused`, best first, in the order of fusion and MaxSim together; scores stay in [0, 1].
+
+    A passage of the first `WINDOW` that has no MaxSim counts by its fused score alone; those beyond stay behind.
     """
-    window = [(key, score) for key, score in fused[:WINDOW] if key in tokens]
-    if not window or not len(query.states):
+    if not late:
         return list(fused)
-    found = max_similarities(query.states, weights, [tokens[key].bits for key, _ in window])
-    late = min_max(dict(zip((key for key, _ in window), found, strict=True)))
-    best = [(key, (1 - SHARE) * score + SHARE * late.get(key, score)) for key, score in fused[:WINDOW]]
-    best.sort(key=lambda item: (-item[1], item[0]))
-    floor = best[-1][1]
-    return best + [(key, min((1 - SHARE) * score, floor)) for key, score in fused[WINDOW:]]
+    scaled = min_max(late)
+    best = [
+        replace(one, score=(1 - SHARE) * one.score + SHARE * scaled.get(one.key, one.score)) for one in fused[:WINDOW]
+    ]
+    best.sort(key=lambda one: (-one.score, one.key))
+    floor = best[-1].score
+    return best + [replace(one, score=min((1 - SHARE) * one.score, floor)) for one in fused[WINDOW:]]
+
+
+def late_share(fused: Sequence[int], late: Mapping[int, float], key: int) -> float:
+    """The share of MaxSim in the score of a passage, as `mixed` gives it."""
+    return 0.0 if not late or (key in fused[:WINDOW] and key not in late) else SHARE

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from lumikb.compute.embed.tokens import TokenVectors
 from lumikb.compute.embed.unit_vectors import unit_vectors
 from lumikb.knowledge.models import KbStatus
-from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by
+from lumikb.knowledge.repository import DOCUMENT_DATE, has_all_tags, is_by, is_called
 from lumikb.retrieval.models import Filters, Passage
 from lumikb.store.index.follower import DIMENSIONS
 from lumikb.store.record.changes import alive
@@ -37,6 +37,8 @@ def filter_conditions(filters: Filters) -> list[ColumnElement[bool]]:
         conditions.append(has_all_tags(filters.tags))
     if filters.mime_types:
         conditions.append(document_versions.c.mime_type.in_(filters.mime_types))
+    if filters.types:
+        conditions.append(document_versions.c.mime_type.in_(filters.types))
     if filters.date_from is not None:
         conditions.append(filters.date_from <= DOCUMENT_DATE)
     if filters.date_to is not None:
@@ -45,6 +47,8 @@ def filter_conditions(filters: Filters) -> list[ColumnElement[bool]]:
         conditions.append(documents.c.language == filters.language)
     if filters.author:
         conditions.append(is_by(filters.author))
+    conditions += [is_by(author) for author in filters.authors]
+    conditions += [is_called(part) for part in filters.titles]
     conditions += [has_entry(documents.c.metadata, key, value) for key, value in filters.metadata]
     return conditions
 
@@ -54,7 +58,9 @@ def matching_document_ids(connection: Connection, kb_ids: Sequence[str], filters
     statement = select(documents.c.id).where(
         documents.c.kb_id.in_(kb_ids), documents.c.deleted_at.is_(None), *filter_conditions(filters)
     )
-    if filters.mime_types:  # of the version that answers, as in the gate; to join it always takes as long as all else
+    if (
+        filters.mime_types or filters.types
+    ):  # of the version that answers, as in the gate; to join it always takes as long as all else
         statement = statement.join(chunk_sets, chunk_sets.c.id == documents.c.current_chunk_set_id)
         statement = statement.join(document_versions, document_versions.c.id == chunk_sets.c.version_id)
     return list(connection.execute(statement).scalars())

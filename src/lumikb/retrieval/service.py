@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_
+from sqlalchemy import ColumnElement, Connection
 
 from lumikb.compute.chunk.models import text_sha256
 from lumikb.compute.embed.embedder import TEXT_TOKENS_MAX
@@ -22,20 +22,22 @@ from lumikb.identity.policy import readable
 from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
 from lumikb.knowledge.base_service import KnowledgeBaseService
-from lumikb.retrieval.errors import NothingToCompareError
+from lumikb.retrieval.candidates import Candidates, Scope, bring_candidates
+from lumikb.retrieval.cursor import binding_of, encode_cursor
+from lumikb.retrieval.errors import NothingToCompareError, PassageNotFoundError
+from lumikb.retrieval.explain import Explanation, leg_part, matched_terms
+from lumikb.retrieval.facets import FacetCount, count_facets
 from lumikb.retrieval.fusion import fuse
-from lumikb.retrieval.late_interaction import WINDOW, QueryTokens, mixed, words_of
-from lumikb.retrieval.models import Hit, Passage, SearchRequest
-from lumikb.retrieval.repository import (
-    filter_conditions,
-    matching_document_ids,
-    read_cosines,
-    read_passages,
-    read_tokens,
-)
+from lumikb.retrieval.gate import Gate
+from lumikb.retrieval.late_interaction import WINDOW, QueryTokens, late_scores, late_share, mixed, words_of
+from lumikb.retrieval.models import Found, Hit, Passage, Ranked, SearchRequest
+from lumikb.retrieval.paging import find_page
+from lumikb.retrieval.repository import matching_document_ids, read_passages, read_tokens
+from lumikb.retrieval.result_cache import Ranking, RankingCache, key_of
+from lumikb.retrieval.shaping import shape
 from lumikb.store.index.analysis import Analysis
 from lumikb.store.index.follower import LocalIndex
-from lumikb.store.record.changes import max_seq, removed_since
+from lumikb.store.record.changes import max_seq
 from lumikb.store.record.engine import Record
 from lumikb.store.record.tables.knowledge import chunks
 
@@ -60,15 +62,6 @@ class Query:
     tokens: QueryTokens
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    """A chunk that passed the gate; the scores are those of `Hit`."""
-
-    key: int
-    score: float
-    relevance: float
-
-
 def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
     """What `look` gives, done again until it says that nothing was removed meanwhile; the last time as it is."""
     for _ in range(TRIES_MAX - 1):
@@ -81,7 +74,8 @@ def settled(look: Callable[[], tuple[Result, bool]]) -> Result:
 class RetrievalService:
     """Finds passages. The methods block; `in_pool` runs them off the event loop.
 
-    `candidates` is how many hits each leg brings. `models` loads on first use.
+    `candidates` is how many hits each leg brings, `depth_max` how many for pages far down. `rankings_kept`
+    bounds the cache of results. `models` loads on first use.
     """
 
     def __init__(
@@ -92,12 +86,16 @@ class RetrievalService:
         models: Callable[[], Models],
         *,
         candidates: int,
+        depth_max: int = 1_000,
+        rankings_kept: int = 0,
     ) -> None:
         self._record = record
         self._index = index
         self._bases = bases
         self._models = models
         self._candidates = candidates
+        self._depth_max = max(depth_max, candidates)
+        self._rankings = RankingCache(rankings_kept)
         self._analysis = Analysis()
         self._queries: Recent[str, Query] = Recent(QUERIES_KEPT)
         self._damage_told: set[int] = set()
@@ -122,63 +120,181 @@ class RetrievalService:
 
     def rank(self, actor: Actor, request: SearchRequest, permission: Permission, count: int) -> list[Hit]:
         """Up to `count` of the candidates of both legs that pass the gate and `min_score`, best first."""
-        return settled(lambda: self._rank_once(actor, request, permission, count))
+        return settled(lambda: self._rank_once(actor, request, permission, count, self._candidates)).hits
+
+    def find(
+        self,
+        actor: Actor,
+        request: SearchRequest,
+        permission: Permission = Permission.KB_READ,
+        *,
+        at_least: int = 0,
+    ) -> Found:
+        """The page of the search that its cursor names, the first without one; `at_least` so many hits if there are.
+
+        Raises `BadCursorError`.
+        """
+        count = max(request.limit, at_least)
+        return settled(lambda: self._find_once(actor, request, permission, count))
+
+    def _find_once(
+        self, actor: Actor, request: SearchRequest, permission: Permission, count: int
+    ) -> tuple[Found, bool]:
+        def rank(depth: int, count: int) -> tuple[Found, bool]:
+            return self._rank_once(actor, request, permission, count, depth)
+
+        def shaped(hits: Sequence[Hit]) -> list[Hit]:
+            return shape(hits, request, self._analysis)
+
+        if request.cursor is not None or request.shaped:
+            return find_page(rank, shaped, request, count, self._candidates, self._depth_max)
+        found, whole = rank(self._candidates, count)
+        more = found.total > request.limit or (found.deeper and self._candidates < self._depth_max)
+        cursor = encode_cursor(request.limit, found.binding) if more else None
+        return replace(found, next_cursor=cursor), whole
 
     def _rank_once(
-        self, actor: Actor, request: SearchRequest, permission: Permission, count: int
-    ) -> tuple[list[Hit], bool]:
+        self, actor: Actor, request: SearchRequest, permission: Permission, count: int, depth: int
+    ) -> tuple[Found, bool]:
         """Hits, and whether no passages were removed between the index's answer and the gate's.
 
         A knowledge base that is switched to new passages in that moment would seem empty: its old ones no longer pass
         the gate, and its new ones were not there to be found.
         """
-        kb_ids, document_ids, seq = self._record.read(
-            lambda connection: self._scope(connection, actor, request, permission)
-        )
-        if not kb_ids or document_ids == []:
-            return [], True
-        query = self.query(request.query)
-        search = self._candidates, kb_ids, document_ids
-        dense = self._index.search_dense(query.vector, *search, newest=seq)
-        keyword = self._index.search_lexical(request.query, *search, newest=seq) if request.hybrid else []
+        scope = self._record.read(lambda connection: self._scope(connection, actor, request, permission))
+        binding = binding_of(actor, request, scope.kb_ids)
+        if scope.is_empty:
+            return replace(_nothing(request, scope), binding=binding), True
+        key = key_of(actor, request, scope, depth)
+        gate = Gate(actor, request, scope, self._sound)
+
+        def show(connection: Connection, ranking: Ranking) -> tuple[Found, list[int], bool]:
+            hits, lost = gate.hits(connection, ranking.best(count))
+            facets = None if lost else _facets(connection, ranking.keys, request)
+            total = len(ranking.keys)
+            found = Found(hits, ranking.relaxed, facets, total=total, deeper=ranking.deeper, binding=binding)
+            return found, lost, gate.is_whole(connection)
+
+        kept = self._rankings.find(key)
+        if kept is not None:
+            found, lost, whole = self._record.read(lambda connection: show(connection, kept))
+            if not lost:
+                return replace(found, cached=True), whole
+            self._rankings.forget(key)
+        query = self.query(request.words)
+        legs = bring_candidates(self._index, request, query.vector, depth, scope)
         weights = query.tokens.weights(self._index.rarity)
-        wanted = and_(chunks.c.kb_id.in_(kb_ids), *filter_conditions(request.filters))
 
-        def gate(keys: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-            return readable(actor), wanted & chunks.c.key.in_(keys)
-
-        def pass_gate(connection: Connection) -> tuple[list[Hit], bool]:
-            keys = sorted({key for key, _ in dense} | {key for key, _ in keyword})
-            passed = read_cosines(connection, *gate(keys), query.vector)
+        def pass_gate(connection: Connection) -> tuple[Found, bool]:
+            passed, sound = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector), True
             while True:
-                fused = _fused([key for key, _ in dense], dict(keyword), passed, request)
-                tokens = read_tokens(connection, *gate([key for key, _ in fused[:WINDOW]]))
-                scored = mixed(fused, tokens, query.tokens, weights)
-                best = _ranked(scored, passed, request.min_score)[:count]
-                found = read_passages(connection, *gate([one.key for one in best]))
-                passages = {passage.key: passage for passage in self._sound(found)}
-                damaged = [one.key for one in best if one.key not in passages]
-                if not damaged:
-                    hits = [Hit(passages[one.key], one.score, one.relevance) for one in best]
-                    return hits, not removed_since(connection, seq, kb_ids)
-                for key in damaged:
-                    del passed[key]
+                fused = _ranked(legs.dense, legs.keyword, passed, request)
+                late = self._late(connection, gate, fused, query, weights)
+                ranking = Ranking.of(mixed(fused, late), relaxed=legs.relaxed, deeper=legs.deeper)
+                found, lost, whole = show(connection, ranking)
+                if not lost:
+                    if sound and whole:
+                        self._rankings.keep(key, ranking)
+                    return found, whole
+                sound = False
+                for lost_key in lost:
+                    del passed[lost_key]
 
         return self._record.read(pass_gate)
 
+    def _late(
+        self,
+        connection: Connection,
+        gate: Gate,
+        fused: Sequence[Ranked],
+        query: Query,
+        weights: NDArray[np.float32],
+    ) -> dict[int, float]:
+        """MaxSim of the best passages, by key, as far as they have token vectors."""
+        return late_scores(gate.tokens(connection, [one.key for one in fused[:WINDOW]]), query.tokens, weights)
+
+    def explain(self, actor: Actor, request: SearchRequest, chunk_id: str) -> Explanation:
+        """Why the search gives the passage its place; raises `PassageNotFoundError` for what the actor may not read."""
+        return settled(lambda: self._explain_once(actor, request, chunk_id))
+
+    def _explain_once(self, actor: Actor, request: SearchRequest, chunk_id: str) -> tuple[Explanation, bool]:
+        own = self._read(actor, chunks.c.chunk_id == chunk_id)
+        if not own:
+            raise PassageNotFoundError("There is no such passage.")
+        passage = own[0]
+        scope = self._record.read(lambda read: self._scope(read, actor, request, Permission.KB_READ))
+        query, legs = self.query(request.words), Candidates([], {})
+        if not scope.is_empty:
+            legs = bring_candidates(self._index, request, query.vector, self._candidates, scope)
+        gate, weights = Gate(actor, request, scope, self._sound), query.tokens.weights(self._index.rarity)
+
+        def look(connection: Connection) -> tuple[dict[int, float | None], list[Ranked], dict[int, float], bool]:
+            passed = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector)
+            fused = _ranked(legs.dense, legs.keyword, passed, request)
+            return passed, fused, self._late(connection, gate, fused, query, weights), gate.is_whole(connection)
+
+        passed, fused, late, whole = self._record.read(look)
+        dense, keyword = _passed_legs(legs.dense, legs.keyword, passed)
+        ranked = [one.key for one in mixed(fused, late)]
+        share = late_share([one.key for one in fused], late, passage.key)
+        parts = self._index.keyword_parts(request.words, passage.key, scope.kb_ids, scope.document_ids)
+        cosine = None if passage.vector is None else float(query.vector @ passage.vector)
+        weight = request.keyword_weight if request.hybrid else 0.0
+        found = Explanation(
+            passage,
+            leg_part(dense, passage.key, cosine, (1 - share) * (1 - weight)),
+            leg_part(keyword, passage.key, sum(score for _, score in parts), (1 - share) * weight),
+            leg_part(late, passage.key, None, share),
+            ranked.index(passage.key) + 1 if passage.key in ranked else None,
+            len(ranked),
+            matched_terms(passage, parts, self._analysis),
+            self._why_not(passage, request, scope, passed, cosine) if passage.key not in ranked else None,
+        )
+        return found, whole
+
+    def _why_not(
+        self,
+        passage: Passage,
+        request: SearchRequest,
+        scope: Scope,
+        passed: Mapping[int, float | None],
+        cosine: float | None,
+    ) -> str:
+        """The first reason for which a passage is no candidate."""
+        if passage.kb_id not in scope.kb_ids:
+            return "It lies in none of the knowledge bases that are searched."
+        if scope.document_ids is not None and passage.document_id not in scope.document_ids:
+            return "Its document does not pass the filters."
+        demands = self._index.demands(request.required, request.excluded)
+        if passage.key not in self._index.meeting([passage.key], demands):
+            return "It lacks a phrase that is required, or has one that is left out."
+        if passage.key in passed and _clip(cosine or 0.0) < request.min_score:
+            return "Its relevance lies below min_score."
+        return f"It is among the {self._candidates} nearest neither by meaning nor by words."
+
     def similar(
-        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, limit: int
+        self,
+        actor: Actor,
+        document_id: str | None,
+        chunk_id: str | None,
+        kb_ids: list[str] | None,
+        limit: int,
+        *,
+        text: str | None = None,
     ) -> list[Hit]:
-        """Neighbours of a chunk, or of a document by the mean of its vectors; the thing itself is absent."""
-        return settled(lambda: self._similar_once(actor, document_id, chunk_id, kb_ids))[:limit]
+        """Neighbours of a chunk, of a document by the mean of its vectors, or of a text; the thing itself is absent."""
+        return settled(lambda: self._similar_once(actor, document_id, chunk_id, kb_ids, text))[:limit]
 
     def _similar_once(
-        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None
+        self, actor: Actor, document_id: str | None, chunk_id: str | None, kb_ids: list[str] | None, text: str | None
     ) -> tuple[list[Hit], bool]:
         """Neighbours, and whether all that the index found were still there."""
-        condition = chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id
-        own = self._read(actor, condition)
+        own: list[Passage] = []
+        if document_id or chunk_id:
+            own = self._read(actor, chunks.c.chunk_id == chunk_id if chunk_id else chunks.c.document_id == document_id)
         vectors = [passage.vector for passage in own if passage.vector is not None]
+        if text is not None:
+            vectors = list(self.text_vectors([text]))
         if not vectors:
             raise NothingToCompareError("There is no such document or passage, or it has no text.")
         mean = np.mean(vectors, axis=0)
@@ -245,13 +361,14 @@ class RetrievalService:
         """The passages that are live and readable now, by key: what a citation is checked against."""
         return {passage.key: passage for passage in self._read(actor, chunks.c.key.in_([p.key for p in passages]))}
 
-    def _scope(
-        self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission
-    ) -> tuple[list[str], list[str] | None, int]:
-        kb_ids, seq = list(self._bases.chosen(connection, actor, request.kb_ids, permission)), max_seq(connection)
+    def _scope(self, connection: Connection, actor: Actor, request: SearchRequest, permission: Permission) -> Scope:
+        bases, seq = self._bases.chosen(connection, actor, request.kb_ids, permission), max_seq(connection)
+        if request.kb_names:
+            called = {name.casefold() for name in request.kb_names}
+            bases = {kb_id: name for kb_id, name in bases.items() if name.casefold() in called}
         if not request.filters.narrow:
-            return kb_ids, None, seq
-        return kb_ids, matching_document_ids(connection, kb_ids, request.filters), seq
+            return Scope(list(bases), None, seq)
+        return Scope(list(bases), matching_document_ids(connection, list(bases), request.filters), seq)
 
     def _read(self, actor: Actor, condition: ColumnElement[bool]) -> list[Passage]:
         return self._sound(self._record.read(lambda connection: read_passages(connection, readable(actor), condition)))
@@ -272,24 +389,33 @@ class RetrievalService:
         return sound
 
 
-def _fused(
-    dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
-) -> list[tuple[int, float]]:
-    """What passed the gate, best first. `passed` holds the cosines, None where there is none."""
-    cosines = {key: cosine for key, cosine in passed.items() if cosine is not None}
-    return fuse(
-        {key: cosines[key] for key in dense if key in cosines},
-        {key: score for key, score in keyword.items() if key in passed},
-        request.keyword_weight if request.hybrid else 0.0,
-    )
-
-
 def _ranked(
-    scored: Sequence[tuple[int, float]], cosines: Mapping[int, float | None], min_score: float
-) -> list[_Ranked]:
-    """Those that reach `min_score`, in their order."""
-    ranked = [_Ranked(key, score, _clip(cosines[key] or 0.0)) for key, score in scored]
-    return [one for one in ranked if one.relevance >= min_score]
+    dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None], request: SearchRequest
+) -> list[Ranked]:
+    """What passed the gate and `min_score`, best first. `passed` holds the cosines, None where there is none."""
+    cosines, matches = _passed_legs(dense, keyword, passed)
+    fused = fuse(cosines, matches, request.keyword_weight if request.hybrid else 0.0)
+    ranked = [Ranked(key, score, _clip(passed[key] or 0.0)) for key, score in fused]
+    return [one for one in ranked if one.relevance >= request.min_score]
+
+
+def _passed_legs(
+    dense: Sequence[int], keyword: Mapping[int, float], passed: Mapping[int, float | None]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """What each leg brought and the gate let pass: cosines of the one, BM25 scores of the other."""
+    cosines = {key: cosine for key in dense if (cosine := passed.get(key)) is not None}
+    return cosines, {key: score for key, score in keyword.items() if key in passed}
+
+
+def _nothing(request: SearchRequest, scope: Scope) -> Found:
+    facets = {str(facet): list[FacetCount]() for facet in request.facets} or None
+    return Found([], facets=facets, kb_missing=bool(request.kb_names and not scope.kb_ids))
+
+
+def _facets(connection: Connection, keys: Sequence[int], request: SearchRequest) -> dict[str, list[FacetCount]] | None:
+    if not request.facets:
+        return None
+    return count_facets(connection, list(keys), request.facets)
 
 
 def _clip(cosine: float) -> float:

@@ -13,7 +13,7 @@ from lumikb.answering.listening import Answered
 from lumikb.answering.models import Answer
 from lumikb.answering.narration import InChunks, InTokens
 from lumikb.identity.models import Actor, Level
-from lumikb.retrieval.models import Hit
+from lumikb.retrieval.models import Found, Hit
 from lumikb.runs.models import Run
 
 MakeHit = Callable[..., Hit]
@@ -116,13 +116,13 @@ def told(tell: Callable[[Run], None]) -> Run:
 def tell_in_chunks(run: Run, answer: Answer, hits: list[Hit]) -> None:
     teller = InChunks(run)
     teller.found(hits)
-    teller.end(Answered(answer, hits))
+    teller.end(Answered(answer, Found(hits)))
 
 
 def tell_in_tokens(run: Run, answer: Answer, hits: list[Hit], facts: dict[str, str]) -> None:
     teller = InTokens(run)
     teller.found(hits)
-    teller.end(Answered(answer, hits), facts)
+    teller.end(Answered(answer, Found(hits)), facts)
 
 
 def test_chunks_joined_are_the_answer_and_the_last_is_final(hit: MakeHit) -> None:

@@ -84,7 +84,10 @@ def test_a_knowledge_base_is_its_owners_and_the_administrators(
     ("scope", "permissions"),
     [
         (Scope.READ, {Permission.SIGNED_IN, Permission.LIST_KEYS, Permission.KB_READ, Permission.KB_GENERATE}),
-        (Scope.WRITE, {Permission.CONVERSATION_WRITE, Permission.KB_WRITE, Permission.KB_CREATE}),
+        (
+            Scope.WRITE,
+            {Permission.CONVERSATION_WRITE, Permission.HISTORY_WRITE, Permission.KB_WRITE, Permission.KB_CREATE},
+        ),
         (Scope.ADMIN, {Permission.KB_ADMIN, Permission.OPERATE, Permission.MANAGE_KEYS}),
     ],
 )

@@ -17,6 +17,8 @@ Field = Literal["body", "exact"]
 QUERY_TERMS_MAX = 128
 QUERY_CHARS_MAX = 10_000
 PHRASE_TERMS_MAX = 16
+# Shorter words have too many neighbours.
+GUESSED_CHARS_MIN = 4
 
 # Some 20 MB.
 _STEMS_KEPT = 200_000
@@ -30,9 +32,12 @@ _IDENTIFIER = re.compile(r"\d|^\W*[A-Z][A-Z\W]*[A-Z]\W*$|\w[._]\w|[a-z][A-Z]")
 
 
 # Accents once they stand alone, soft hyphens, joiners, marks of direction and of byte order.
-_UNSEEN = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_UNSEEN_LETTERS = "\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+_UNSEEN = re.compile(f"[{_UNSEEN_LETTERS}]")
 # Kana, CJK ideographs and their extensions.
-_SPACELESS = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_SPACELESS_LETTERS = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SPACELESS = re.compile(f"[{_SPACELESS_LETTERS}]")
+_WORD = re.compile(f"[{_SPACELESS_LETTERS}]|(?:[^\\W_{_SPACELESS_LETTERS}]|[{_UNSEEN_LETTERS}])+")
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,36 @@ class AnalysedRow:
     def terms(self, field: Field) -> str:
         """The terms of a field, as `counted` writes them."""
         return self.body if field == "body" else self.exact
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word at `[start, end)` of a text, in code points, with its terms; `body` is None for a stopword."""
+
+    start: int
+    end: int
+    exact: str
+    body: str | None
+
+
+@dataclass(frozen=True)
+class Demands:
+    """Phrases of exact terms: a row must hold each of `required`, and none of `excluded`."""
+
+    required: tuple[tuple[str, ...], ...] = ()
+    excluded: tuple[tuple[str, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.required or self.excluded)
+
+    def met_by(self, row: AnalysedRow) -> bool:
+        """Whether the row meets them."""
+        return all(counted(terms) in row.exact for terms in self.required) and not any(
+            counted(terms) in row.exact for terms in self.excluded
+        )
+
+
+NO_DEMANDS = Demands()
 
 
 class Analysis:
@@ -122,6 +157,37 @@ class Analysis:
                 clauses.append(Clause("exact", tuple(terms), _PHRASE_BOOST))
             clauses += [Clause("exact", (term,), 1.0) for term in terms if len(term) > 1 and term not in STOPWORDS]
         return list(dict.fromkeys(clauses))[: 2 * QUERY_TERMS_MAX]
+
+    def demands(self, required: Iterable[str], excluded: Iterable[str]) -> Demands:
+        """Phrases as their terms; one without terms, such as dots, asks for nothing."""
+        return Demands(self._phrases(required), self._phrases(excluded))
+
+    def _phrases(self, texts: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        found = (tuple(self.exact.analyze(normalise(text[:QUERY_CHARS_MAX]))) for text in texts)
+        return tuple(dict.fromkeys(terms for terms in found if terms))
+
+    def guessable(self, query: str) -> dict[str, str]:
+        """The words of a query that may have been mistyped, each with its body term.
+
+        Words of some length that are none of the common ones; a number is another one when a digit differs.
+        """
+        words = self.exact.analyze(normalise(query[:QUERY_CHARS_MAX]))[:QUERY_TERMS_MAX]
+        stems = self._stems_of(words)
+        return {
+            word: stem
+            for word in words
+            if len(word) >= GUESSED_CHARS_MIN and not word.isdigit() and (stem := stems[word]) is not None
+        }
+
+    def located(self, text: str) -> list[Word]:
+        """The words of a text in order, with the terms that its row has, and where they stand."""
+        words = [
+            (found.start(), found.end(), term)
+            for found in _WORD.finditer(text)
+            for term in self.exact.analyze(normalise(found[0]))
+        ]
+        stems = self._stems_of([term for _, _, term in words])
+        return [Word(start, end, term, stems[term]) for start, end, term in words]
 
     def _words(self, text: str) -> list[str]:
         """The terms of the exact field: what its analyser gives, five times as fast where the text is ASCII."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from lumikb.store.index.analysis import AnalysedRow, Clause, counted
 from lumikb.store.index.statistics import Statistics
@@ -11,18 +12,31 @@ _K1 = 1.2
 _B = 0.75
 
 
-def bm25(clauses: Sequence[Clause], rows: Sequence[AnalysedRow], statistics: Statistics) -> list[float]:
-    """The score of each row, 0 for no match; a phrase weighs as much as its terms together."""
-    scores = [0.0] * len(rows)
+@dataclass(frozen=True)
+class Scored:
+    """The score of each row, 0 for no match, and the clauses that no row matches."""
+
+    scores: list[float]
+    unmatched: list[Clause] = field(default_factory=list[Clause])
+
+
+def bm25(clauses: Sequence[Clause], rows: Sequence[AnalysedRow], statistics: Statistics) -> Scored:
+    """Scores rows; a phrase weighs as much as its terms together."""
+    scored = Scored([0.0] * len(rows))
+    scores = scored.scores
     for clause in clauses:
+        matched = False
         weight = sum(idf(statistics.doc_freq[clause.field, term], statistics.rows) for term in clause.terms)
         weight *= clause.boost * (_K1 + 1)
         average, wanted = statistics.average_length(clause.field), counted(clause.terms)
         for at, row in enumerate(rows):
             if count := row.terms(clause.field).count(wanted):
+                matched = True
                 ratio = row.lengths[clause.field] / average
                 scores[at] += weight * count / (count + _K1 * (1 - _B + _B * ratio))
-    return scores
+        if not matched:
+            scored.unmatched.append(clause)
+    return scored
 
 
 def idf(doc_freq: int, rows: int) -> float:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
-from lumikb.store.index.analysis import AnalysedRow, LexicalRow
+from lumikb.store.index.analysis import NO_DEMANDS, AnalysedRow, Clause, Demands, LexicalRow, counted
 from lumikb.store.index.dense import VectorScan
 from lumikb.store.index.errors import (
     IndexDamagedError,
@@ -28,6 +28,8 @@ from lumikb.store.index.errors import (
 )
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
+from lumikb.store.index.scope import Scope
+from lumikb.store.index.typos import distance_allowed, guesses
 from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
 from lumikb.store.record.engine import Record
 
@@ -52,6 +54,8 @@ _OPEN_WAIT_SECONDS = 30.0
 # Candidates are fetched half as many again as wanted, for their order changes once they are scored exactly, and this
 # many times over when they are sifted by a list too long to be a filter.
 _SIFT_FACTOR = 10
+# Rows in which the words near to a mistyped one are looked up.
+_NEAR_ROWS_MAX = 50
 
 Result = TypeVar("Result")
 
@@ -156,10 +160,15 @@ class LocalIndex:
         document_ids: Collection[str] | None = None,
         *,
         newest: int | None = None,
+        demands: Demands = NO_DEMANDS,
     ) -> list[Hit]:
-        """Up to `k` chunks by BM25. Any text is a valid query. `newest` as in `catch_up`."""
+        """Up to `k` chunks by BM25, of those that meet the demands. Any text is a valid query.
+
+        A word that no allowed chunk has is looked for by its neighbours. `newest` as in `catch_up`.
+        """
         self.catch_up(newest)
-        return self._mended(lambda: self._search_lexical(query, k, kb_ids, document_ids))
+        scope = Scope(kb_ids, document_ids)
+        return self._mended(lambda: self._search_lexical(query, k, scope, demands))
 
     def rarity(self, words: Sequence[str]) -> list[float]:
         """How rare each word is, as it is written: BM25's idf, 0 for what is no word."""
@@ -183,21 +192,87 @@ class LocalIndex:
     def _tail_rows(self) -> dict[int, AnalysedRow | None]:
         return {key: entry.row for key, entry in self._tail.items()}
 
-    def _search_lexical(
-        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
-    ) -> list[Hit]:
+    def keyword_parts(
+        self,
+        query: str,
+        key: int,
+        kb_ids: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> list[tuple[Clause, float]]:
+        """What each matching part of the query adds to a chunk's BM25 score; [] for one that is not alive."""
+        self.catch_up()
+        scope = Scope(kb_ids, document_ids)
+        tail = self._tail_rows()
+        late = [row for row in tail.values() if row is not None and scope.allows(row)]
+        rows = self._analysed([key])
+        if not rows:
+            return []
+        stems = [stem for stem in self._lexical.terms(query) if not any(counted([stem]) in row.body for row in late)]
+        return self._lexical.parts(query, rows[0], tail, self._guessed(query, stems, late, tail, scope))
+
+    def completions(self, head: Sequence[str], prefix: str, kb_ids: Collection[str], k: int) -> list[str]:
+        """Words that begin with the prefix in chunks of the knowledge bases with all of `head`, frequent ones first.
+
+        From the lexical side as it was committed; empty while that is damaged.
+        """
+        self.catch_up()
+        try:
+            return self._lexical.completions(head, prefix, k, kb_ids)
+        except IndexDamagedError as exc:  # the next search mends it
+            log.warning("index.completions_unavailable", reason=exc.message)
+            return []
+
+    def passages_with(self, head: Sequence[str], words: Sequence[str], kb_ids: Collection[str], k: int) -> list[int]:
+        """Up to `k` chunks of the knowledge bases with all of `head` and any of the words; as `completions`."""
+        try:
+            return self._lexical.having(head, words, k, kb_ids)
+        except IndexDamagedError as exc:
+            log.warning("index.completions_unavailable", reason=exc.message)
+            return []
+
+    def demands(self, required: Sequence[str], excluded: Sequence[str]) -> Demands:
+        """Phrases that a chunk must hold, and such as it must not, as `search_lexical` and `meeting` take them."""
+        return self._lexical.demands(required, excluded)
+
+    def meeting(self, keys: Sequence[int], demands: Demands) -> set[int]:
+        """Those of the chunks that are alive and meet the demands."""
+        return {row.key for row in self._analysed(keys) if demands.met_by(row)}
+
+    def _search_lexical(self, query: str, k: int, scope: Scope, demands: Demands) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = self._tail_rows()
-        keys = self._lexical_candidates(query, k, tail, kb_ids, document_ids)
-        rows = self._analysed(keys)
-        rows += [
-            row
-            for row in tail.values()
-            if row is not None
-            and (kb_ids is None or row.kb_id in kb_ids)
-            and (document_ids is None or row.document_id in document_ids)
-        ]
-        return self._lexical.score(query, rows, tail)[:k]
+        late = [row for row in tail.values() if row is not None and scope.allows(row)]
+        keys = self._lexical_candidates(query, k, tail, scope, demands)
+        rows = self._analysed(keys) + late
+        unmatched: list[Clause] = []
+        hits = self._lexical.score(query, rows, tail, demands=demands, unmatched=unmatched)
+        stems = {clause.terms[0] for clause in unmatched if clause.field == "body"}
+        if stems and (meant := self._guessed(query, stems, late, tail, scope)):
+            keys = self._lexical_candidates(query, k, tail, scope, demands, meant)
+            rows = self._analysed(keys) + late
+            hits = self._lexical.score(query, rows, tail, demands=demands, guesses=meant)
+        return hits[:k]
+
+    def _guessed(
+        self,
+        query: str,
+        stems: Collection[str],
+        late: Sequence[AnalysedRow],
+        tail: Collection[int],
+        scope: Scope,
+    ) -> list[Clause]:
+        """What to look for beside the words of the query that no allowed row has.
+
+        Only words of these stems may be missing; `late` are the rows of the tail that are allowed.
+        """
+        meant: list[Clause] = []
+        for word, stem in self._lexical.guessable(query).items():
+            if stem not in stems or self._lexical.holds(("body", stem), *scope.ids):
+                continue
+            near = self._lexical.near(word, distance_allowed(word), _NEAR_ROWS_MAX, *scope.ids)
+            sources = [row for row in self._analysed([key for key in near if key not in tail]) if scope.allows(row)]
+            meant += guesses(word, [*sources, *late])
+        return meant
 
     def _analysed(self, keys: Sequence[int]) -> list[AnalysedRow]:
         """Those of the rows that were alive when they were read, lately or now."""
@@ -343,15 +418,17 @@ class LocalIndex:
         query: str,
         k: int,
         tail: Collection[int],
-        kb_ids: Collection[str] | None,
-        document_ids: Collection[str] | None,
+        scope: Scope,
+        demands: Demands,
+        meant: Sequence[Clause] = (),
     ) -> list[int]:
         """Keys outside the tail among which the best `k` are."""
-        sifted = any(len(names) > FILTER_TERMS_MAX for names in (kb_ids, document_ids) if names is not None)
+        sifted = any(len(names) > FILTER_TERMS_MAX for names in scope.ids if names is not None)
         wanted = (k * _SIFT_FACTOR if sifted else k + k // 2) + len(tail)
-        keys = [key for key in self._lexical.candidates(query, wanted, kb_ids, document_ids) if key not in tail]
+        found = self._lexical.candidates(query, wanted, *scope.ids, demands=demands, guesses=meant)
+        keys = [key for key in found if key not in tail]
         if sifted and keys:
-            allowed = self._replica.allowed(kb_ids, document_ids)
+            allowed = self._replica.allowed(*scope.ids)
             passed = self._dense.allows(np.array(keys, np.int64), allowed).tolist()
             keys = [key for key, passes in zip(keys, passed, strict=True) if passes]
         return keys

@@ -9,7 +9,16 @@ from pathlib import Path
 import tantivy
 
 from lumikb.kit import ids
-from lumikb.store.index.analysis import AnalysedRow, Analysis, Clause, LexicalRow, clean, normalise
+from lumikb.store.index.analysis import (
+    NO_DEMANDS,
+    AnalysedRow,
+    Analysis,
+    Clause,
+    Demands,
+    LexicalRow,
+    clean,
+    normalise,
+)
 from lumikb.store.index.bm25 import bm25, idf
 from lumikb.store.index.errors import IndexDamagedError, IndexGapError, IndexLockedError
 from lumikb.store.index.held_files import HeldFiles
@@ -121,16 +130,24 @@ class TantivyLexicalIndex:
         self.rebuild([], 0)
 
     def candidates(
-        self, query: str, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
+        self,
+        query: str,
+        k: int,
+        kb_ids: Collection[str] | None,
+        document_ids: Collection[str] | None,
+        *,
+        demands: Demands = NO_DEMANDS,
+        guesses: Sequence[Clause] = (),
     ) -> list[int]:
         """Keys of up to `k` rows that match any part of the query, best first by tantivy's count, which is rough.
 
-        Any text is a valid query. None allows all, an empty collection nothing. A restriction of more than
-        `FILTER_TERMS_MAX` ids is not applied: the caller sifts the hits.
+        Any text is a valid query; with required phrases the rows are those that hold them, whatever else they match.
+        None allows all, an empty collection nothing. A restriction of more than `FILTER_TERMS_MAX` ids is not applied:
+        the caller sifts the hits. `guesses` are parts of the query beside those of its text.
         """
-        clauses = self._analysis.clauses(query)
+        clauses = [*self._analysis.clauses(query), *guesses]
         if (
-            not clauses
+            not (clauses or demands.required)
             or k < 1
             or (kb_ids is not None and not kb_ids)
             or (document_ids is not None and not document_ids)
@@ -138,15 +155,79 @@ class TantivyLexicalIndex:
             return []
         self._check_held()
         with _translated():
-            parts = [(tantivy.Occur.Must, self._any_of(clauses))]
-            for field, allowed in (("kb_id", kb_ids), ("document_id", document_ids)):
-                if allowed is not None and len(allowed) <= FILTER_TERMS_MAX:
-                    terms = tantivy.Query.term_set_query(self._schema, field, [clean(item) for item in allowed])
-                    parts.append((tantivy.Occur.Must, tantivy.Query.const_score_query(terms, 0.0)))
-            searcher = self._searcher
-            hits = searcher.search(tantivy.Query.boolean_query(parts), k, count=False).hits
-            keys = searcher.fast_field_values("key", [address for _, address in hits])
+            asked = tantivy.Occur.Should if demands.required else tantivy.Occur.Must
+            parts = [(asked, self._any_of(clauses)), *self._demanded(demands), *self._within(kb_ids, document_ids)]
+            return self._keys_of(self._searcher, tantivy.Query.boolean_query(parts), k)
+
+    def holds(self, term: Term, kb_ids: Collection[str] | None, document_ids: Collection[str] | None) -> bool:
+        """Whether any of the rows that are allowed has the term; long restrictions as in `candidates`."""
+        with _translated():
+            wanted = tantivy.Query.term_query(self._schema, *term)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, wanted), *self._within(kb_ids, document_ids)])
+            return bool(self._searcher.search(query, 1, count=False).hits)
+
+    def near(
+        self, word: str, distance: int, k: int, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
+    ) -> list[int]:
+        """Keys of up to `k` rows with a word at most `distance` letters away; long restrictions as in `candidates`."""
+        with _translated():
+            wanted = tantivy.Query.fuzzy_term_query(self._schema, "exact", word, distance=distance)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, wanted), *self._within(kb_ids, document_ids)])
+            return self._keys_of(self._searcher, query, k)
+
+    def completions(self, head: Sequence[str], prefix: str, k: int, kb_ids: Collection[str]) -> list[str]:
+        """Up to `k` exact terms that begin with the prefix, those of most rows first, of rows that have all of `head`.
+
+        Rows of the knowledge bases alone; a list past `FILTER_TERMS_MAX` gives nothing, for it could not be applied.
+        """
+        if not kb_ids or len(kb_ids) > FILTER_TERMS_MAX:
+            return []
+        with _translated():
+            within = tantivy.Query.boolean_query([*self._having(head), *self._within(kb_ids, None)])
+            return [term for term, _ in self._searcher.terms_with_prefix("exact", prefix, within, k)]
+
+    def having(self, head: Sequence[str], any_of: Sequence[str], k: int, kb_ids: Collection[str]) -> list[int]:
+        """Keys of up to `k` rows with all of `head` and any of the other exact terms, best first; as `completions`."""
+        if not kb_ids or len(kb_ids) > FILTER_TERMS_MAX or not any_of:
+            return []
+        with _translated():
+            ends = self._any_of([Clause("exact", (term,), 1.0) for term in any_of])
+            parts = [(tantivy.Occur.Must, ends), *self._having(head), *self._within(kb_ids, None)]
+            return self._keys_of(self._searcher, tantivy.Query.boolean_query(parts), k)
+
+    def _having(self, terms: Sequence[str]) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        return [(tantivy.Occur.Must, tantivy.Query.term_query(self._schema, "exact", term)) for term in terms]
+
+    def _keys_of(self, searcher: tantivy.Searcher, query: tantivy.Query, k: int) -> list[int]:
+        hits = searcher.search(query, k, count=False).hits
+        keys = searcher.fast_field_values("key", [address for _, address in hits])
         return [int(key) for key in keys if key is not None]
+
+    def _demanded(self, demands: Demands) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        parts: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for occurs, phrases in ((tantivy.Occur.Must, demands.required), (tantivy.Occur.MustNot, demands.excluded)):
+            for terms in phrases:
+                wanted = self._phrase("exact", terms)
+                parts.append((occurs, tantivy.Query.const_score_query(wanted, 0.0)))
+        return parts
+
+    def _within(
+        self, kb_ids: Collection[str] | None, document_ids: Collection[str] | None
+    ) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        parts: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for field, allowed in (("kb_id", kb_ids), ("document_id", document_ids)):
+            if allowed is not None and len(allowed) <= FILTER_TERMS_MAX:
+                terms = tantivy.Query.term_set_query(self._schema, field, [clean(item) for item in allowed])
+                parts.append((tantivy.Occur.Must, tantivy.Query.const_score_query(terms, 0.0)))
+        return parts
+
+    def demands(self, required: Sequence[str], excluded: Sequence[str]) -> Demands:
+        """What a row must and must not hold, as its analyser sees it."""
+        return self._analysis.demands(required, excluded)
+
+    def guessable(self, query: str) -> dict[str, str]:
+        """The words of a query that may have been mistyped, each with its body term."""
+        return self._analysis.guessable(query)
 
     def terms(self, query: str) -> list[str]:
         """The distinct stems of a query, without stopwords."""
@@ -156,19 +237,45 @@ class TantivyLexicalIndex:
         """The terms of a row, for `apply` and `score`."""
         return self._analysis.row(row)
 
-    def score(self, query: str, rows: Sequence[AnalysedRow], tail: Mapping[int, AnalysedRow | None]) -> list[Hit]:
+    def score(
+        self,
+        query: str,
+        rows: Sequence[AnalysedRow],
+        tail: Mapping[int, AnalysedRow | None],
+        *,
+        demands: Demands = NO_DEMANDS,
+        guesses: Sequence[Clause] = (),
+        unmatched: list[Clause] | None = None,
+    ) -> list[Hit]:
         """Keys and BM25 scores of those rows that match, best first, equal ones by key.
+
+        Of rows that hold all that is required, also those that match nothing else; `guesses` as in `candidates`.
+        `unmatched` is given the parts of the query that no row matches.
 
         The collection is this index and its `tail`: rows that replace what it holds under their keys, None for none.
         Scores depend on the rows that are live, and not on what was there before.
         """
-        clauses = self._analysis.clauses(query)
-        if not rows or not clauses:
+        clauses = [*self._analysis.clauses(query), *guesses]
+        if demands:
+            rows = [row for row in rows if demands.met_by(row)]
+        if not (clauses or demands.required) or (not rows and unmatched is None):
             return []
-        statistics = self._statistics_of({(clause.field, term) for clause in clauses for term in clause.terms}, tail)
-        scores = bm25(clauses, rows, statistics)
-        matching = [(row.key, score) for row, score in zip(rows, scores, strict=True) if score > 0]
+        scored = bm25(clauses, rows, self._statistics_of(_terms_of(clauses), tail))
+        if unmatched is not None:
+            unmatched += scored.unmatched
+        matching = [
+            (row.key, score) for row, score in zip(rows, scored.scores, strict=True) if score > 0 or demands.required
+        ]
         return sorted(matching, key=lambda hit: (-hit[1], hit[0]))
+
+    def parts(
+        self, query: str, row: AnalysedRow, tail: Mapping[int, AnalysedRow | None], guesses: Sequence[Clause] = ()
+    ) -> list[tuple[Clause, float]]:
+        """Each part of the query that the row matches, with what it adds to the row's score; as in `score`."""
+        clauses = [*self._analysis.clauses(query), *guesses]
+        statistics = self._statistics_of(_terms_of(clauses), tail)
+        parts = [(clause, bm25([clause], [row], statistics).scores[0]) for clause in clauses]
+        return [(clause, score) for clause, score in parts if score > 0]
 
     def rarity(self, words: Sequence[str], tail: Mapping[int, AnalysedRow | None]) -> list[float]:
         """BM25's idf of each word as it is written, in the collection that `score` looks at; 0 for what is no word."""
@@ -274,14 +381,20 @@ class TantivyLexicalIndex:
     def _any_of(self, clauses: Sequence[Clause]) -> tantivy.Query:
         queries: list[tuple[tantivy.Occur, tantivy.Query]] = []
         for clause in clauses:
-            if len(clause.terms) == 1:
-                query = tantivy.Query.term_query(self._schema, clause.field, clause.terms[0])
-            else:
-                query = tantivy.Query.phrase_query(self._schema, clause.field, list(clause.terms))
+            query = self._phrase(clause.field, clause.terms)
             if clause.boost != 1.0:
                 query = tantivy.Query.boost_query(query, clause.boost)
             queries.append((tantivy.Occur.Should, query))
         return tantivy.Query.boolean_query(queries)
+
+    def _phrase(self, field: str, terms: Sequence[str]) -> tantivy.Query:
+        if len(terms) == 1:
+            return tantivy.Query.term_query(self._schema, field, terms[0])
+        return tantivy.Query.phrase_query(self._schema, field, list(terms))
+
+
+def _terms_of(clauses: Sequence[Clause]) -> set[Term]:
+    return {(clause.field, term) for clause in clauses for term in clause.terms}
 
 
 def _document(row: AnalysedRow) -> tantivy.Document:

@@ -297,10 +297,10 @@ def test_a_search_that_meets_damage_mends_it(
     index.flush()
     search, failures = TantivyLexicalIndex.candidates, [IndexDamagedError("inconsistent")]
 
-    def fails_once(self: TantivyLexicalIndex, *arguments: object) -> object:
+    def fails_once(self: TantivyLexicalIndex, *arguments: object, **options: object) -> object:
         if failures:
             raise failures.pop()
-        return search(self, *arguments)  # type: ignore[arg-type]
+        return search(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(TantivyLexicalIndex, "candidates", fails_once)
     assert words(index, "alpha") == keys
@@ -480,3 +480,34 @@ def test_an_embedding_that_is_none_breaks_no_search_and_is_no_gap(
         assert nearest(index, "alpha beta") == []
         assert nearest(index, "gamma") == [keys[1]]
         assert words(index, "beta") == [keys[0]]
+
+
+def test_a_word_that_no_allowed_row_has_is_looked_for_by_its_neighbours(index: LocalIndex, library: Library) -> None:
+    one = library.add(["the kestrel of the expedition", "nothing of it"], kb="one")
+    other = library.add(["the kestrol is a brand"], kb="other")
+    in_tail = library.keys(one)[0]
+    for _ in range(2):  # of the tail first, of the index then
+        assert [key for key, _ in index.search_lexical("kestrol", 5, [library.kb("one")])] == [in_tail]
+        assert [key for key, _ in index.search_lexical("kestrol", 5)] == library.keys(other)
+        assert index.search_lexical("kestrolxyz", 5) == []
+        index.flush()
+
+
+def test_a_guess_weighs_less_than_a_word(index: LocalIndex, library: Library) -> None:
+    document = library.add(["the kestrel flies", "the lighthouse stands", "a heron waits"])
+    index.flush()
+    guessed, typed, _ = library.keys(document)
+    hits = index.search_lexical("kestral lighthouse", 5)
+    assert [key for key, _ in hits] == [typed, guessed]
+
+
+@pytest.mark.parametrize(("query", "text"), [("RFC 7807", "as RFC 7807 says"), ("error E-1042", "error E-1042 means")])
+def test_an_identifier_is_found_among_its_neighbours(
+    index: LocalIndex, library: Library, query: str, text: str
+) -> None:
+    library.add([f"RFC {number} and error E-{number - 6700} say 7807 times what 1042 errors are" for number in
+                 (*range(7700, 7730), *range(7780, 7807), *range(7808, 7850))])  # fmt: skip
+    wanted = library.add([text])
+    for _ in range(2):
+        assert index.search_lexical(query, 5)[0][0] == library.keys(wanted)[0]
+        index.flush()

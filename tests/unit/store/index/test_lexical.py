@@ -427,3 +427,47 @@ def test_the_words_of_a_text_are_as_good_as_the_text() -> None:
         words = analysis.row(LexicalRow(1, "kb", "document", text)).exact
         for analyser in (analysis.exact, analysis.body):
             assert analyser.analyze(words) == analyser.analyze(normalise(text))
+
+
+def test_required_and_excluded_phrases_hold_of_every_candidate(index: TantivyLexicalIndex) -> None:
+    required = index.demands(["Problem details"], [])
+    assert set(index.candidates("document", 10, None, None, demands=required)) == {2, 3}
+    assert index.candidates("zzz", 10, {"kb-0"}, None, demands=required) == [2]
+    assert found(index, "retries connection")
+    excluded = index.demands([], ["exponential backoff", "RFC"])
+    assert set(index.candidates("retries connection", 10, None, None, demands=excluded)) == {4}
+    rows = [index.analyse(row(key)) for key in TEXTS]
+    assert {key for key, _ in index.score("zzz", rows, {}, demands=required)} == {2, 3}
+    assert {key for key, _ in index.score("retries connection", rows, {}, demands=excluded)} == {4}
+    assert not index.demands(["..."], ["!"])
+
+
+def test_near_words_and_whole_ones_are_found_within_what_is_allowed(index: TantivyLexicalIndex) -> None:
+    assert index.near("backof", 1, 10, None, None) == [1]
+    assert index.near("backof", 1, 10, {"kb-0"}, None) == []
+    assert index.holds(("body", "backoff"), None, None)
+    assert not index.holds(("body", "backoff"), {"kb-0"}, None)
+    assert index.guessable("the RFC 7807 conections of a car") == {"conections": "conect"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_words_are_located_in_the_order_in_which_they_are_indexed(text: str) -> None:
+    analysis = Analysis()
+    words = analysis.located(text)
+    assert all(0 <= word.start < word.end <= len(text) for word in words)
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("Caf\u00e9 e\u0301tude, E-1042", ["Caf\u00e9", "e\u0301tude", "E", "1042"]),
+        ("max_seq", ["max", "seq"]),
+        ("\u6771\u4eac tower", ["\u6771", "\u4eac", "tower"]),
+    ],
+)
+def test_words_are_located_as_they_are_indexed(text: str, spans: list[str]) -> None:
+    analysis = Analysis()
+    words = analysis.located(text)
+    assert [text[word.start : word.end] for word in words] == spans
+    assert [word.exact for word in words] == analysis.row(LexicalRow(1, "kb", "d", text)).exact.split()
