@@ -98,7 +98,7 @@ class AnswerService:
         sentences = candidate_sentences(legible, self._headings)
         if not sentences:  # nothing to compare: an empty knowledge base loads no engine
             return Answered(abstain(), shown), True
-        tokens = self._retrieval.tokens_of(actor, [hit.passage for hit in hits[:PASSAGES_READ]])
+        tokens = self._retrieval.tokens_of([hit.passage for hit in hits[:PASSAGES_READ]])
         near = nearness(sentences, tokens, *self._retrieval.query_tokens(request.words))
         terms_of = self._retrieval.terms
         supports = choose_support(terms_of(request.words), sentences, near, terms_of)

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, and_
 
-from lumikb.compute.embed.tokens import TokenVectors
 from lumikb.identity.models import Actor
 from lumikb.identity.policy import readable
 from lumikb.retrieval.candidates import Scope
 from lumikb.retrieval.models import Hit, Passage, Ranked, SearchRequest
-from lumikb.retrieval.repository import filter_conditions, read_cosines, read_passages, read_tokens
+from lumikb.retrieval.repository import filter_conditions, read_cosines, read_passages
 from lumikb.store.record.changes import removed_since
 from lumikb.store.record.tables.knowledge import chunks
 
@@ -31,10 +30,6 @@ class Gate:
     ) -> dict[int, float | None]:
         """Those of the chunks that pass, with their cosine to a unit vector; None without a sound one."""
         return read_cosines(connection, readable(self.actor), self._wanted(sorted(keys)), vector)
-
-    def tokens(self, connection: Connection, keys: Iterable[int]) -> dict[int, TokenVectors]:
-        """Token vectors of those of the chunks that pass and have some."""
-        return read_tokens(connection, readable(self.actor), self._wanted(sorted(keys)))
 
     def hits(self, connection: Connection, best: Sequence[Ranked]) -> tuple[list[Hit], list[int]]:
         """The passages of these chunks, and the keys of those that do not pass or are damaged."""

@@ -82,14 +82,10 @@ def read_cosines(
     }
 
 
-def read_tokens(
-    connection: Connection, readable: ColumnElement[bool], condition: ColumnElement[bool]
-) -> dict[int, TokenVectors]:
-    """Token vectors of the chunks that `read_passages` gives, by key, as far as these have sound ones."""
-    wanted = select(chunk_tokens.c.chunk_key, chunk_tokens.c.tokens).join(
-        chunks, chunks.c.key == chunk_tokens.c.chunk_key
-    )
-    rows = connection.execute(_passing(wanted, readable, condition)).all()
+def read_tokens(connection: Connection, keys: Sequence[int]) -> dict[int, TokenVectors]:
+    """Token vectors of chunks that have passed the gate, by key, as far as these have sound ones."""
+    wanted = select(chunk_tokens.c.chunk_key, chunk_tokens.c.tokens).where(chunk_tokens.c.chunk_key.in_(keys))
+    rows = connection.execute(wanted).all()
     return {row.chunk_key: found for row in rows if (found := TokenVectors.unpack(row.tokens)) is not None}
 
 

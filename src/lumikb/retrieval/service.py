@@ -189,7 +189,7 @@ class RetrievalService:
             passed, sound = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector), True
             while True:
                 fused = _ranked(legs.dense, legs.keyword, passed, request)
-                late = self._late(connection, gate, fused, query, weights)
+                late = self._late(connection, fused, query, weights)
                 ranking = Ranking.of(mixed(fused, late), relaxed=legs.relaxed, deeper=legs.deeper)
                 found, lost, whole = show(connection, ranking)
                 if not lost:
@@ -203,15 +203,10 @@ class RetrievalService:
         return self._record.read(pass_gate)
 
     def _late(
-        self,
-        connection: Connection,
-        gate: Gate,
-        fused: Sequence[Ranked],
-        query: Query,
-        weights: NDArray[np.float32],
+        self, connection: Connection, fused: Sequence[Ranked], query: Query, weights: NDArray[np.float32]
     ) -> dict[int, float]:
         """MaxSim of the best passages, by key, as far as they have token vectors."""
-        return late_scores(gate.tokens(connection, [one.key for one in fused[:WINDOW]]), query.tokens, weights)
+        return late_scores(read_tokens(connection, [one.key for one in fused[:WINDOW]]), query.tokens, weights)
 
     def explain(self, actor: Actor, request: SearchRequest, chunk_id: str) -> Explanation:
         """Why the search gives the passage its place; raises `PassageNotFoundError` for what the actor may not read."""
@@ -231,7 +226,7 @@ class RetrievalService:
         def look(connection: Connection) -> tuple[dict[int, float | None], list[Ranked], dict[int, float], bool]:
             passed = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector)
             fused = _ranked(legs.dense, legs.keyword, passed, request)
-            return passed, fused, self._late(connection, gate, fused, query, weights), gate.is_whole(connection)
+            return passed, fused, self._late(connection, fused, query, weights), gate.is_whole(connection)
 
         passed, fused, late, whole = self._record.read(look)
         dense, keyword = _passed_legs(legs.dense, legs.keyword, passed)
@@ -338,10 +333,9 @@ class RetrievalService:
         tokens = self.query(text).tokens
         return tokens.states, tokens.weights(self._index.rarity)
 
-    def tokens_of(self, actor: Actor, passages: Sequence[Passage]) -> dict[int, TokenVectors]:
-        """Token vectors of passages by key: those that are stored, and for passages without such computed now."""
-        condition = chunks.c.key.in_([passage.key for passage in passages])
-        stored = self._record.read(lambda connection: read_tokens(connection, readable(actor), condition))
+    def tokens_of(self, passages: Sequence[Passage]) -> dict[int, TokenVectors]:
+        """Token vectors of passages that were found, by key: those that are stored, for others computed now."""
+        stored = self._record.read(lambda read: read_tokens(read, [passage.key for passage in passages]))
         without = [passage for passage in passages if passage.key not in stored]
         if not without:
             return stored

@@ -18,7 +18,8 @@ TOKEN_BYTES = 2 + BITS_BYTES
 
 _START_MAX = 0xFFFF
 
-_BIT_NORM = DIMENSIONS**0.5
+# The signs in a byte, at the length that makes a row of `DIMENSIONS` a unit one.
+_SIGNS = (np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32) * 2 - 1) / DIMENSIONS**0.5
 
 
 def sign_bits(states: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -60,9 +61,15 @@ def unit_rows(states: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def token_similarities(query: NDArray[np.float32], bits: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Cosines of each of the query's tokens, unit rows, to each token's signs: shape (query tokens, tokens)."""
-    ones = np.unpackbits(bits, axis=1).astype(np.float32)
-    # A sign is 2 x bit - 1.
-    return (query @ ones.T) * (2 / _BIT_NORM) - query.sum(axis=1, keepdims=True) / _BIT_NORM
+    return _similarities(np.ascontiguousarray(query.T), bits, np.empty((len(bits), BITS_BYTES, 8), np.float32)).T
+
+
+def _similarities(
+    turned: NDArray[np.float32], bits: NDArray[np.uint8], room: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Shape (tokens, query tokens); the query is `turned`, and the signs are written out in `room`."""
+    signs = np.take(_SIGNS, bits, axis=0, out=room[: len(bits)], mode="clip")
+    return signs.reshape(len(bits), DIMENSIONS) @ turned
 
 
 def max_similarities(
@@ -73,5 +80,7 @@ def max_similarities(
     The mean is weighted by `weights`; where these are all zero, and for a passage without tokens, it is 0.
     """
     shares = weights / max(float(weights.sum()), 1e-12)
-    # One passage at a time: what its signs are unpacked to then stays in the second-level cache.
-    return [float(token_similarities(query, bits).max(axis=1) @ shares) if len(bits) else 0.0 for bits in passages]
+    # One passage at a time, in the same place: it stays in the second-level cache.
+    room = np.empty((max(map(len, passages), default=0), BITS_BYTES, 8), np.float32)
+    turned = np.ascontiguousarray(query.T)
+    return [float(_similarities(turned, bits, room).max(axis=0) @ shares) if len(bits) else 0.0 for bits in passages]
