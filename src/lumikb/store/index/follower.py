@@ -6,7 +6,7 @@ that was committed before it began, in every process.
 """
 
 import threading
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from lumikb.kit.recent import Recent
 from lumikb.kit.telemetry import get_logger
-from lumikb.store.index.analysis import NO_DEMANDS, AnalysedRow, Clause, Demands, LexicalRow, counted
+from lumikb.store.index.analysis import NO_DEMANDS, AnalysedRow, Clause, Demands, counted
 from lumikb.store.index.dense import VectorScan
 from lumikb.store.index.errors import (
     IndexDamagedError,
@@ -28,21 +27,16 @@ from lumikb.store.index.errors import (
 )
 from lumikb.store.index.lexical import FILTER_TERMS_MAX, Hit, TantivyLexicalIndex
 from lumikb.store.index.replica import DenseReplica
+from lumikb.store.index.rows import AnalysedRows, LogPage, all_lexical_rows, lexical_row, read_page
 from lumikb.store.index.scope import Scope
 from lumikb.store.index.typos import distance_allowed, guesses
-from lumikb.store.record.changes import IndexRow, changes_after, live_rows, live_rows_after, max_seq
+from lumikb.store.record.changes import max_seq
 from lumikb.store.record.engine import Record
 
 DIMENSIONS = 384
 
-# Of the log at a time: whatever comes first. Their rows are held in memory, some 10 kB each with their terms.
-_CHANGES_PER_READ = 256
-_CHUNKS_PER_READ = 4_000
-_ROWS_PER_READ = 2_000
 # Scoring the tail costs some 6 µs a row, so at most 6 ms a search; past this the search that meets it commits it first.
 _TAIL_ROWS_MAX = 1_000
-# Analysed rows of the last searches, some 3 kB each.
-_ROWS_KEPT = 4_096
 # A commit costs 14-22 ms however many rows it holds, and searches see the tail: changes of half a second share one.
 _GROUP_SECONDS = 0.5
 _FAILURE_PAUSE_SECONDS_MAX = 60.0
@@ -70,16 +64,6 @@ class _TailEntry:
     row: AnalysedRow | None
 
 
-@dataclass(frozen=True)
-class _Page:
-    """Some entries of the log, as the keys they name and the rows of these that are alive now."""
-
-    newest: int
-    seq: int
-    keys: list[int]
-    rows: list[IndexRow]
-
-
 class LocalIndex:
     """Dense and lexical search over the record's live chunks. Cheap to make; `open` builds, `close` ends its thread.
 
@@ -94,8 +78,7 @@ class LocalIndex:
         self._record = record
         self._replica = DenseReplica(dimensions)
         self._lexical = TantivyLexicalIndex(directory, self._note_damage)
-        # To read and analyse the rows of a search takes half of its time.
-        self._hot: Recent[int, AnalysedRow] = Recent(_ROWS_KEPT)
+        self._rows = AnalysedRows(record, self._lexical.analyse)
         self._poll_seconds = poll_seconds
         self._seq = 0
         # Never changed in place: a search works on the one it found.
@@ -204,7 +187,7 @@ class LocalIndex:
         scope = Scope(kb_ids, document_ids)
         tail = self._tail_rows()
         late = [row for row in tail.values() if row is not None and scope.allows(row)]
-        rows = self._analysed([key])
+        rows = self._rows.of([key])
         if not rows:
             return []
         stems = [stem for stem in self._lexical.terms(query) if not any(counted([stem]) in row.body for row in late)]
@@ -236,20 +219,20 @@ class LocalIndex:
 
     def meeting(self, keys: Sequence[int], demands: Demands) -> set[int]:
         """Those of the chunks that are alive and meet the demands."""
-        return {row.key for row in self._analysed(keys) if demands.met_by(row)}
+        return {row.key for row in self._rows.of(keys) if demands.met_by(row)}
 
     def _search_lexical(self, query: str, k: int, scope: Scope, demands: Demands) -> list[Hit]:
         # The tail first: an entry leaves it only after the index that holds its row is in use.
         tail = self._tail_rows()
         late = [row for row in tail.values() if row is not None and scope.allows(row)]
         keys = self._lexical_candidates(query, k, tail, scope, demands)
-        rows = self._analysed(keys) + late
+        rows = self._rows.of(keys) + late
         unmatched: list[Clause] = []
         hits = self._lexical.score(query, rows, tail, demands=demands, unmatched=unmatched)
         stems = {clause.terms[0] for clause in unmatched if clause.field == "body"}
         if stems and (meant := self._guessed(query, stems, late, tail, scope)):
             keys = self._lexical_candidates(query, k, tail, scope, demands, meant)
-            rows = self._analysed(keys) + late
+            rows = self._rows.of(keys) + late
             hits = self._lexical.score(query, rows, tail, demands=demands, guesses=meant)
         return hits[:k]
 
@@ -270,19 +253,9 @@ class LocalIndex:
             if stem not in stems or self._lexical.holds(("body", stem), *scope.ids):
                 continue
             near = self._lexical.near(word, distance_allowed(word), _NEAR_ROWS_MAX, *scope.ids)
-            sources = [row for row in self._analysed([key for key in near if key not in tail]) if scope.allows(row)]
+            sources = [row for row in self._rows.of([key for key in near if key not in tail]) if scope.allows(row)]
             meant += guesses(word, [*sources, *late])
         return meant
-
-    def _analysed(self, keys: Sequence[int]) -> list[AnalysedRow]:
-        """Those of the rows that were alive when they were read, lately or now."""
-        rows = self._hot.get(keys)
-        if missing := [key for key in keys if key not in rows]:
-            texts = self._record.read(lambda read: live_rows(read, missing, with_text=True, with_embedding=False))
-            fresh = {row.key: self._lexical.analyse(_lexical_row(row)) for row in texts}
-            self._hot.put(fresh)
-            rows |= fresh
-        return list(rows.values())
 
     def catch_up(self, newest: int | None = None) -> None:
         """Apply what the record logged since the last time; all that was committed before the call is visible after.
@@ -360,7 +333,7 @@ class LocalIndex:
     def _advance(self) -> None:
         while True:
             with self._apply_lock:
-                page = self._record.read(lambda connection: _read_page(connection, self._seq))
+                page = self._record.read(lambda connection: read_page(connection, self._seq))
                 # Read under the lock, so no other thread is ahead: the record itself went back (a restored backup).
                 went_back = page.newest < self._seq
                 if not went_back:
@@ -374,7 +347,7 @@ class LocalIndex:
             if page.seq >= page.newest:
                 return
 
-    def _apply(self, page: _Page) -> None:
+    def _apply(self, page: LogPage) -> None:
         if page.keys:
             alive = {row.key for row in page.rows}
             try:
@@ -382,8 +355,8 @@ class LocalIndex:
             except (IndexEngineError, MemoryError) as exc:
                 log.error("index.dense_apply_failed", reason=str(exc))
                 self._dense, _ = self._record.read(self._build_dense)
-            rows = {row.key: self._lexical.analyse(_lexical_row(row)) for row in page.rows}
-            self._hot.forget(page.keys)
+            rows = {row.key: self._lexical.analyse(lexical_row(row)) for row in page.rows}
+            self._rows.forget(page.keys)
             self._tail = {**self._tail, **{key: _TailEntry(page.seq, rows.get(key)) for key in page.keys}}
         self._seq = page.seq
 
@@ -392,7 +365,7 @@ class LocalIndex:
             with self._apply_lock:
                 self._dense, self._seq = self._record.read(self._build_dense)
                 self._tail = {}
-                self._hot.clear()
+                self._rows.clear()
             self._rebuild_lexical()
 
     # The dense side
@@ -405,7 +378,7 @@ class LocalIndex:
         with self._apply_lock:
             # What was applied to the old scan while the new one was built.
             while seq < self._seq:
-                page = self._record.read(lambda connection, after=seq: _read_page(connection, after))
+                page = self._record.read(lambda connection, after=seq: read_page(connection, after))
                 alive = {row.key for row in page.rows}
                 self._replica.apply(scan, [key for key in page.keys if key not in alive], page.rows)
                 seq = page.seq
@@ -480,7 +453,7 @@ class LocalIndex:
         self._forget_committed()
 
     def _write_lexical(self, connection: Connection) -> None:
-        self._lexical.rebuild(_all_lexical_rows(connection), max_seq(connection))
+        self._lexical.rebuild(all_lexical_rows(connection), max_seq(connection))
 
     def _forget_committed(self) -> None:
         with self._apply_lock:
@@ -503,25 +476,3 @@ class LocalIndex:
                 log.exception("index.follow_failed")
                 failures += 1
                 self._closing.wait(min(self._poll_seconds * 2**failures, _FAILURE_PAUSE_SECONDS_MAX))
-
-
-def _read_page(connection: Connection, after: int) -> _Page:
-    changes = changes_after(connection, after, _CHANGES_PER_READ)
-    total = np.cumsum([len(change.chunk_keys) for change in changes])
-    changes = changes[: max(1, int(np.searchsorted(total, _CHUNKS_PER_READ, side="right")))]
-    keys = list(dict.fromkeys(key for change in changes for key in change.chunk_keys))
-    rows = live_rows(connection, keys, with_text=True, with_embedding=True)
-    newest = max_seq(connection)
-    # An empty page is the end of the log, whatever its newest entry is numbered.
-    return _Page(newest, changes[-1].seq if changes else newest, keys, rows)
-
-
-def _all_lexical_rows(connection: Connection) -> Generator[LexicalRow]:
-    key = -1
-    while rows := live_rows_after(connection, key, _ROWS_PER_READ, with_text=True, with_embedding=False):
-        yield from (_lexical_row(row) for row in rows)
-        key = rows[-1].key
-
-
-def _lexical_row(row: IndexRow) -> LexicalRow:
-    return LexicalRow(row.key, row.kb_id, row.document_id, row.text or "")

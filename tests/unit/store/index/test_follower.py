@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, update
 
-from lumikb.store.index import follower
+from lumikb.store.index import follower, rows
 from lumikb.store.index.dense import FaissVectorScan, NumpyVectorScan
 from lumikb.store.index.errors import IndexDamagedError, IndexEngineError, IndexLockedError
 from lumikb.store.index.follower import LocalIndex
@@ -185,16 +185,16 @@ def test_a_long_tail_is_committed_by_the_search_that_meets_it(
 def test_a_long_log_is_taken_in_by_pages_that_bound_their_rows(
     library: Library, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "_CHUNKS_PER_READ", 5)
+    monkeypatch.setattr(rows, "CHUNKS_PER_READ", 5)
     sizes: list[int] = []
-    read_page = follower._read_page
+    read_page = rows.read_page
 
-    def counted(connection: Connection, after: int) -> follower._Page:
+    def counted(connection: Connection, after: int) -> rows.LogPage:
         page = read_page(connection, after)
         sizes.append(len(page.keys))
         return page
 
-    monkeypatch.setattr(follower, "_read_page", counted)
+    monkeypatch.setattr(follower, "read_page", counted)
     for size in (2, 2, 2, 8, 1):
         library.add([f"heron {size} {number}" for number in range(size)])
     assert len(index.search_lexical("heron", 20)) == 15
