@@ -116,6 +116,11 @@ class SearchRequest:
         return self.fold_duplicates or self.group_by is not None or self.max_per_document is not None
 
     @property
+    def mixes_legs(self) -> bool:
+        """Whether both legs rank: meaning alone and words alone are what they say."""
+        return self.hybrid and 0 < self.keyword_weight < 1
+
+    @property
     def words(self) -> str:
         """What ranks: the query without what narrows it."""
         return self.ranking_words or self.query

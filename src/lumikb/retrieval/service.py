@@ -189,7 +189,7 @@ class RetrievalService:
             passed, sound = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector), True
             while True:
                 fused = _ranked(legs.dense, legs.keyword, passed, request)
-                late = self._late(connection, fused, query, weights)
+                late = self._late(connection, request, fused, query, weights)
                 ranking = Ranking.of(mixed(fused, late), relaxed=legs.relaxed, deeper=legs.deeper)
                 found, lost, whole = show(connection, ranking)
                 if not lost:
@@ -203,9 +203,16 @@ class RetrievalService:
         return self._record.read(pass_gate)
 
     def _late(
-        self, connection: Connection, fused: Sequence[Ranked], query: Query, weights: NDArray[np.float32]
+        self,
+        connection: Connection,
+        request: SearchRequest,
+        fused: Sequence[Ranked],
+        query: Query,
+        weights: NDArray[np.float32],
     ) -> dict[int, float]:
-        """MaxSim of the best passages, by key, as far as they have token vectors."""
+        """MaxSim of the best passages, by key, as far as they have token vectors; none where one leg ranks alone."""
+        if not request.mixes_legs:
+            return {}
         return late_scores(read_tokens(connection, [one.key for one in fused[:WINDOW]]), query.tokens, weights)
 
     def explain(self, actor: Actor, request: SearchRequest, chunk_id: str) -> Explanation:
@@ -226,7 +233,7 @@ class RetrievalService:
         def look(connection: Connection) -> tuple[dict[int, float | None], list[Ranked], dict[int, float], bool]:
             passed = gate.cosines(connection, {*legs.dense, *legs.keyword}, query.vector)
             fused = _ranked(legs.dense, legs.keyword, passed, request)
-            return passed, fused, self._late(connection, fused, query, weights), gate.is_whole(connection)
+            return passed, fused, self._late(connection, request, fused, query, weights), gate.is_whole(connection)
 
         passed, fused, late, whole = self._record.read(look)
         dense, keyword = _passed_legs(legs.dense, legs.keyword, passed)
