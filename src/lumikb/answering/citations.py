@@ -77,7 +77,32 @@ def compose(supports: Sequence[Support], place_of: Callable[[Sentence], Place], 
 
 def _citation(number: int, support: Support, place: Place, verdict: Verdict) -> Citation:
     sentence = support.sentence
-    passage = sentence.hit.passage
+    return citation_of(
+        sentence.hit.passage,
+        place,
+        number=number,
+        excerpt=sentence.hit.passage.text,
+        quoted_text=sentence.text,
+        char_start=sentence.start,
+        relevance_score=sentence.hit.relevance_score,
+        confidence=support.score,
+        verdict=verdict,
+    )
+
+
+def citation_of(
+    passage: Passage,
+    place: Place,
+    *,
+    number: int,
+    excerpt: str,
+    quoted_text: str,
+    char_start: int,
+    relevance_score: float,
+    confidence: float,
+    verdict: Verdict,
+) -> Citation:
+    """A citation of what stands at `char_start` of the passage's document, which is at `place` there."""
     return Citation(
         number=number,
         document_id=passage.document_id,
@@ -86,11 +111,11 @@ def _citation(number: int, support: Support, place: Place, verdict: Verdict) -> 
         chunk_id=passage.chunk_id,
         page_number=place.page_number,
         section_header=place.section_header,
-        excerpt=passage.text,
-        quoted_text=sentence.text,
-        char_start=sentence.start,
-        char_end=sentence.end,
-        relevance_score=sentence.hit.relevance_score,
-        confidence=round(support.score, 4),
+        excerpt=excerpt,
+        quoted_text=quoted_text,
+        char_start=char_start,
+        char_end=char_start + len(quoted_text),
+        relevance_score=relevance_score,
+        confidence=round(confidence, 4),
         verdict=verdict,
     )

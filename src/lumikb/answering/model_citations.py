@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from lumikb.answering.citations import Place
+from lumikb.answering.citations import Place, citation_of
 from lumikb.answering.context import Source
 from lumikb.answering.models import Citation, Claim, Verdict
 from lumikb.answering.verification import CheckedClaim, confidence
@@ -49,22 +49,15 @@ def _citation(number: int, source: Source, claims: Sequence[CheckedClaim], place
         next(one for one in source.hits if one.passage.char_start <= start < one.passage.char_end),
     )
     passage = hit.passage
-    holds = end <= passage.char_end
-    place = place_of(passage, start)
-    return Citation(
+    return citation_of(
+        passage,
+        place_of(passage, start),
         number=number,
-        document_id=passage.document_id,
-        document_name=passage.document_name,
-        version=passage.version,
-        chunk_id=passage.chunk_id,
-        page_number=place.page_number,
-        section_header=place.section_header,
-        excerpt=passage.text if holds else source.text,
+        excerpt=passage.text if end <= passage.char_end else source.text,
         quoted_text=source.text[left:right],
         char_start=start,
-        char_end=end,
         relevance_score=max(one.relevance_score for one in source.hits),
-        confidence=round(confidence(claims), 4),
+        confidence=confidence(claims),
         verdict=next(verdict for verdict in _BEST_FIRST if any(claim.verdict == verdict for claim in claims)),
     )
 
